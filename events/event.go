@@ -1,0 +1,73 @@
+// Package events is Rollcall's vocabulary: the facts that the log holds.
+//
+// An Event is an envelope and a JSON payload. The envelope carries what every
+// reader needs to route and order (never personal data); the payload carries
+// the rest and is decoded only by those who need it. Each payload is a struct
+// in this package, one file per aggregate, with a versioned Type.
+//
+// A stored type is never changed: a new shape is a new type (user.created.v2)
+// and an upcaster. testdata/golden holds one file per type and version, and
+// stays for ever.
+//
+// What must not live here: decisions, indexes, transport, anything outside the
+// standard library. Sub-packages: frame (how commits become one log message),
+// public (what webhooks and the EVENTS stream show), wire (the binary
+// primitives that both stores and frames use).
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Type names a payload's shape and its version, for example "user.created.v1".
+type Type string
+
+// Payload is the body of an event. Every payload names its own type, so an
+// event can never carry a body of another type.
+type Payload interface{ Type() Type }
+
+// Event is one fact.
+type Event struct {
+	Type Type
+	// ID is unique in the partition and rises with every event. Public ids are
+	// a prefix and this number in 18 digits.
+	ID uint64
+	// At is when the owner of the partition stamped the command, in UTC with
+	// microseconds. It never goes backwards along the log.
+	At time.Time
+	// Actor is who caused it: "scim:<secret id>", "api:<client id>" or
+	// "system". Never a name or an address.
+	Actor string
+	// Organization, Directory and Resource are ids, empty where none applies.
+	Organization string
+	Directory    string
+	Resource     string
+	// Revision is the resource's own count of changes, 1 for its creation.
+	Revision uint64
+	Payload  json.RawMessage
+}
+
+// New builds an event around a payload. It fails only if the payload cannot be
+// written as JSON, which none of this package's can.
+func New(e Event, p Payload) (Event, error) {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return Event{}, fmt.Errorf("encode %s: %w", p.Type(), err)
+	}
+	e.Type, e.Payload = p.Type(), body
+	return e, nil
+}
+
+// Decode reads the payload of e as a P. It refuses an event of another type.
+func Decode[P Payload](e Event) (P, error) {
+	var p P
+	if p.Type() != e.Type {
+		return p, fmt.Errorf("decode %s: the event is a %s", p.Type(), e.Type)
+	}
+	if err := json.Unmarshal(e.Payload, &p); err != nil {
+		return p, fmt.Errorf("decode %s of event %d: %w", e.Type, e.ID, err)
+	}
+	return p, nil
+}

@@ -1,0 +1,3 @@
+module github.com/rollcallhq/rollcall/events
+
+go 1.26.0

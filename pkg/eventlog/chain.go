@@ -1,0 +1,44 @@
+package eventlog
+
+import (
+	"errors"
+
+	"github.com/rollcallhq/rollcall/events/frame"
+)
+
+// Chain checks frames against the position before them. Adapters feed it every
+// message they read, so that no reader can forget to.
+type Chain struct{ At Position }
+
+// Admit decodes the message stored at seq and checks that it continues the
+// chain. On success the chain moves behind it.
+//
+// Errors: *GapError, *LinkError, *frame.UnknownVersionError.
+func (c *Chain) Admit(seq uint64, b []byte) (Entry, error) {
+	h, err := frame.DecodeHeader(b)
+	if err != nil {
+		return Entry{}, unreadable(seq, err)
+	}
+	if h.Index != c.At.Index+1 || h.Ordinal != c.At.Ordinal {
+		if h.Index != c.At.Index+1 {
+			return Entry{}, &GapError{Seq: seq, Want: c.At.Index + 1, Found: h.Index}
+		}
+		return Entry{}, &LinkError{Seq: seq, Index: h.Index, Cause: errors.New("its event count does not continue the frame before")}
+	}
+	if h.Previous != c.At.Hash {
+		return Entry{}, &LinkError{Seq: seq, Index: h.Index, Want: c.At.Hash, Found: h.Previous}
+	}
+	f, err := frame.Decode(b)
+	if err != nil {
+		return Entry{}, unreadable(seq, err)
+	}
+	c.At = c.At.After(seq, frame.Sum(b), f.Events())
+	return Entry{Position: c.At, Frame: f, Size: len(b)}, nil
+}
+
+func unreadable(seq uint64, err error) error {
+	if v, ok := errors.AsType[*frame.UnknownVersionError](err); ok {
+		return v
+	}
+	return &LinkError{Seq: seq, Cause: err}
+}
