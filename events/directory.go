@@ -1,0 +1,70 @@
+package events
+
+// The types of a directory's life.
+const (
+	TypeDirectoryCreated       Type = "directory.created.v1"
+	TypeDirectoryEnabled       Type = "directory.enabled.v1"
+	TypeDirectoryDisabled      Type = "directory.disabled.v1"
+	TypeDirectoryDeleted       Type = "directory.deleted.v1"
+	TypeDirectoryPolicyChanged Type = "directory.policy_changed.v1"
+	TypeDirectorySecretCreated Type = "directory.secret_created.v1"
+	TypeDirectorySecretRevoked Type = "directory.secret_revoked.v1"
+)
+
+// DirectoryProfile is what a directory connects to.
+type DirectoryProfile struct {
+	Name     string `json:"name"`
+	Kind     string `json:"kind"`               // "SCIM"
+	Provider string `json:"provider,omitempty"` // "OKTA", "MICROSOFT_AD", …
+}
+
+// DirectoryPolicy is how a directory treats what its provider sends.
+type DirectoryPolicy struct {
+	// DomainPolicy is "ENFORCE" or "OFF".
+	DomainPolicy string `json:"domain_policy"`
+	// EmailPolicy is "IMMUTABLE" or "FOLLOW_DIRECTORY".
+	EmailPolicy string `json:"email_policy"`
+	// DeactivationEvent is "USER_DELETED" or "USER_UPDATED".
+	DeactivationEvent string `json:"deactivation_event"`
+}
+
+// DirectoryCreated says that a connection was prepared; it takes no SCIM
+// writes before DirectoryEnabled.
+type DirectoryCreated struct {
+	DirectoryProfile
+	Policy DirectoryPolicy `json:"policy"`
+}
+
+// DirectoryEnabled says that SCIM writes are taken from now on.
+type DirectoryEnabled struct{}
+
+// DirectoryDisabled says that SCIM requests are answered 503 from now on; the
+// data stays.
+type DirectoryDisabled struct{}
+
+// DirectoryDeleted starts the removal of all that the directory holds. A
+// fan-out named after this event carries it through.
+type DirectoryDeleted struct{ DirectoryProfile }
+
+// DirectoryPolicyChanged holds the whole new policy.
+type DirectoryPolicyChanged struct{ DirectoryPolicy }
+
+// DirectorySecretCreated holds the SHA-256 of a bearer secret, never the
+// secret.
+type DirectorySecretCreated struct {
+	Hash   []byte `json:"hash"`
+	Suffix string `json:"suffix"`
+}
+
+// DirectorySecretRevoked says that a secret is dead.
+type DirectorySecretRevoked struct {
+	Hash []byte `json:"hash"`
+}
+
+func (DirectoryCreated) Type() Type       { return TypeDirectoryCreated }
+func (DirectoryEnabled) Type() Type       { return TypeDirectoryEnabled }
+func (DirectoryDisabled) Type() Type      { return TypeDirectoryDisabled }
+func (DirectoryDeleted) Type() Type       { return TypeDirectoryDeleted }
+func (DirectoryPolicyChanged) Type() Type { return TypeDirectoryPolicyChanged }
+func (DirectorySecretCreated) Type() Type { return TypeDirectorySecretCreated }
+func (DirectorySecretRevoked) Type() Type { return TypeDirectorySecretRevoked }

@@ -1,0 +1,61 @@
+package events
+
+import "encoding/json"
+
+// The types of a directory group's life.
+const (
+	TypeGroupCreated        Type = "group.created.v1"
+	TypeGroupUpdated        Type = "group.updated.v1"
+	TypeGroupDeleted        Type = "group.deleted.v1"
+	TypeGroupMembersAdded   Type = "group.members_added.v1"
+	TypeGroupMembersRemoved Type = "group.members_removed.v1"
+)
+
+// MaxMembers is how many members one event names at most; a larger change is
+// several events of one commit.
+const MaxMembers = 1000
+
+// GroupNames are the values by which a group can be found.
+type GroupNames struct {
+	DisplayName string `json:"display_name"`
+	ExternalID  string `json:"external_id,omitempty"`
+}
+
+// GroupState is a group without its members.
+type GroupState struct {
+	GroupNames
+	// Attributes is the canonical JSON of the SCIM resource without id, meta,
+	// schemas and members.
+	Attributes json.RawMessage `json:"attributes"`
+}
+
+// GroupCreated says that a group appeared, still empty.
+type GroupCreated struct{ GroupState }
+
+// GroupUpdated holds the group after the change; Freed holds the names before
+// it, if any of them changed. A rename is carried to the members by a fan-out
+// named after this event.
+type GroupUpdated struct {
+	GroupState
+	Freed *GroupNames `json:"freed,omitempty"`
+}
+
+// GroupDeleted says that a group is gone. Its memberships are taken apart by a
+// fan-out named after this event.
+type GroupDeleted struct{ GroupNames }
+
+// GroupMembersAdded names members that were not in the group before.
+type GroupMembersAdded struct {
+	Members []string `json:"members"`
+}
+
+// GroupMembersRemoved names members that were in the group before.
+type GroupMembersRemoved struct {
+	Members []string `json:"members"`
+}
+
+func (GroupCreated) Type() Type        { return TypeGroupCreated }
+func (GroupUpdated) Type() Type        { return TypeGroupUpdated }
+func (GroupDeleted) Type() Type        { return TypeGroupDeleted }
+func (GroupMembersAdded) Type() Type   { return TypeGroupMembersAdded }
+func (GroupMembersRemoved) Type() Type { return TypeGroupMembersRemoved }

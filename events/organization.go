@@ -1,0 +1,54 @@
+package events
+
+// The types of an organization's life.
+const (
+	TypeOrganizationCreated Type = "organization.created.v1"
+	TypeOrganizationUpdated Type = "organization.updated.v1"
+	TypeOrganizationDeleted Type = "organization.deleted.v1"
+	TypeDomainCreated       Type = "domain.created.v1"
+	TypeDomainDeleted       Type = "domain.deleted.v1"
+)
+
+// OrganizationProfile is what an organization is called.
+type OrganizationProfile struct {
+	DisplayName string            `json:"display_name"`
+	RegionCode  string            `json:"region_code,omitempty"`
+	ExternalID  string            `json:"external_id,omitempty"`
+	Slug        string            `json:"slug,omitempty"`
+	LogoURL     string            `json:"logo_url,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+}
+
+// OrganizationCreated says that a customer was added.
+type OrganizationCreated struct{ OrganizationProfile }
+
+// OrganizationUpdated holds the whole new profile, and the external id that
+// became free if it changed.
+type OrganizationUpdated struct {
+	OrganizationProfile
+	FreedExternalID string `json:"freed_external_id,omitempty"`
+}
+
+// OrganizationDeleted holds the last profile: its external id is free again.
+type OrganizationDeleted struct{ OrganizationProfile }
+
+// DomainCreated says that an organization registered a domain.
+type DomainCreated struct {
+	// Domain is in lower case, without a trailing dot.
+	Domain string `json:"domain"`
+	// Kind is "ORGANIZATION_DOMAIN" or "ALLOWED_EMAIL_DOMAIN".
+	Kind         string `json:"kind"`
+	Verification string `json:"verification"`
+}
+
+// DomainDeleted says that a domain is free again.
+type DomainDeleted struct {
+	Domain string `json:"domain"`
+	Kind   string `json:"kind"`
+}
+
+func (OrganizationCreated) Type() Type { return TypeOrganizationCreated }
+func (OrganizationUpdated) Type() Type { return TypeOrganizationUpdated }
+func (OrganizationDeleted) Type() Type { return TypeOrganizationDeleted }
+func (DomainCreated) Type() Type       { return TypeDomainCreated }
+func (DomainDeleted) Type() Type       { return TypeDomainDeleted }

@@ -1,0 +1,52 @@
+package events
+
+import "encoding/json"
+
+// The types of a directory user's life.
+const (
+	TypeUserCreated Type = "user.created.v1"
+	TypeUserUpdated Type = "user.updated.v1"
+	TypeUserDeleted Type = "user.deleted.v1"
+)
+
+// UserNames are the values by which a user can be found, as the provider sent
+// them.
+type UserNames struct {
+	UserName    string   `json:"user_name"`
+	ExternalID  string   `json:"external_id,omitempty"`
+	DisplayName string   `json:"display_name,omitempty"`
+	Emails      []string `json:"emails,omitempty"`
+}
+
+// UserState is a user as a whole: what is indexed, and the canonical SCIM
+// attributes.
+type UserState struct {
+	UserNames
+	Active bool `json:"active"`
+	// Address is the e-mail address that policies and webhooks use.
+	Address string `json:"address,omitempty"`
+	// Attributes is the canonical JSON of the SCIM resource without id, meta,
+	// schemas, groups and password.
+	Attributes json.RawMessage `json:"attributes"`
+}
+
+// UserCreated says that a user joined.
+type UserCreated struct{ UserState }
+
+// UserUpdated holds the user as a whole after the change; Freed holds the names
+// before it, if any of them changed.
+type UserUpdated struct {
+	UserState
+	Freed *UserNames `json:"freed,omitempty"`
+}
+
+// UserDeleted holds what became free, and what a receiver needs to know whom
+// it lost.
+type UserDeleted struct {
+	UserNames
+	Address string `json:"address,omitempty"`
+}
+
+func (UserCreated) Type() Type { return TypeUserCreated }
+func (UserUpdated) Type() Type { return TypeUserUpdated }
+func (UserDeleted) Type() Type { return TypeUserDeleted }

@@ -1,0 +1,160 @@
+package directory
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/rollcallhq/rollcall/events/wire"
+)
+
+// rowFormat leads the stored form of users, groups and counts, which are binary
+// because they are most of the rows; the others are JSON.
+const rowFormat = 1
+
+// EncodeRow returns the stored form of a row.
+func EncodeRow(r Row) ([]byte, error) {
+	switch r := r.(type) {
+	case Ref:
+		return []byte(r), nil
+	case *User:
+		b := make([]byte, 0, len(r.Attributes)+256)
+		b = append(b, rowFormat)
+		b = wire.AppendString(b, r.ID)
+		b = wire.AppendString(b, r.Organization)
+		b = wire.AppendString(b, r.Directory)
+		b = wire.AppendUvarint(b, r.Revision)
+		b = wire.AppendTime(b, r.Created)
+		b = wire.AppendTime(b, r.Updated)
+		b = wire.AppendString(b, r.UserName)
+		b = wire.AppendString(b, r.ExternalID)
+		b = wire.AppendString(b, r.DisplayName)
+		b = wire.AppendBool(b, r.Active)
+		b = wire.AppendString(b, r.Address)
+		b = wire.AppendUvarint(b, uint64(len(r.Emails)))
+		for _, e := range r.Emails {
+			b = wire.AppendString(b, e)
+		}
+		return wire.AppendString(b, r.Attributes), nil
+	case *Group:
+		b := make([]byte, 0, len(r.Attributes)+192)
+		b = append(b, rowFormat)
+		b = wire.AppendString(b, r.ID)
+		b = wire.AppendString(b, r.Organization)
+		b = wire.AppendString(b, r.Directory)
+		b = wire.AppendUvarint(b, r.Revision)
+		b = wire.AppendTime(b, r.Created)
+		b = wire.AppendTime(b, r.Updated)
+		b = wire.AppendUvarint(b, r.Members)
+		b = wire.AppendString(b, r.DisplayName)
+		b = wire.AppendString(b, r.ExternalID)
+		return wire.AppendString(b, r.Attributes), nil
+	case *Counts:
+		b := []byte{rowFormat}
+		b = wire.AppendUvarint(b, r.Users)
+		b = wire.AppendUvarint(b, r.Groups)
+		b = wire.AppendTime(b, r.UsersUpdated)
+		return wire.AppendTime(b, r.GroupsUpdated), nil
+	default:
+		return json.Marshal(r)
+	}
+}
+
+// DecodeRow reads the stored form of the row at k. It copies what it keeps.
+func DecodeRow(k Key, b []byte) (Row, error) {
+	switch k.Table() {
+	case TableUser:
+		return decodeUser(b)
+	case TableGroup:
+		return decodeGroup(b)
+	case TableCounts:
+		return decodeCounts(b)
+	case TableEnvironment:
+		return decodeJSON[Environment](k, b)
+	case TableOrganization:
+		return decodeJSON[Organization](k, b)
+	case TableDomain:
+		return decodeJSON[Domain](k, b)
+	case TableDirectory:
+		return decodeJSON[Directory](k, b)
+	case TableSecret:
+		return decodeJSON[Secret](k, b)
+	case TableClient:
+		return decodeJSON[APIClient](k, b)
+	case TableEndpoint:
+		return decodeJSON[Endpoint](k, b)
+	case TableSigningKey:
+		return decodeJSON[SigningKey](k, b)
+	case TableFanout:
+		return decodeJSON[Fanout](k, b)
+	default:
+		return Ref(b), nil
+	}
+}
+
+func decodeJSON[T any, P interface {
+	*T
+	Row
+}](k Key, b []byte) (Row, error) {
+	v := P(new(T))
+	if err := json.Unmarshal(b, v); err != nil {
+		return nil, fmt.Errorf("decode row of table %q: %w", byte(k.Table()), err)
+	}
+	return v, nil
+}
+
+func open(b []byte, what string) (*wire.Reader, error) {
+	if len(b) == 0 || b[0] != rowFormat {
+		return nil, fmt.Errorf("decode %s row: unknown format", what)
+	}
+	return wire.NewReader(b[1:]), nil
+}
+
+func decodeUser(b []byte) (Row, error) {
+	r, err := open(b, "user")
+	if err != nil {
+		return nil, err
+	}
+	u := &User{
+		ID: r.String(), Organization: r.String(), Directory: r.String(),
+		Revision: r.Uvarint(), Created: r.Time(), Updated: r.Time(),
+	}
+	u.UserName, u.ExternalID, u.DisplayName = r.String(), r.String(), r.String()
+	u.Active, u.Address = r.Bool(), r.String()
+	for range min(r.Uvarint(), uint64(r.Len())) {
+		u.Emails = append(u.Emails, r.String())
+	}
+	u.Attributes = append(json.RawMessage(nil), r.Bytes()...)
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode user row: %w", r.Err())
+	}
+	return u, nil
+}
+
+func decodeGroup(b []byte) (Row, error) {
+	r, err := open(b, "group")
+	if err != nil {
+		return nil, err
+	}
+	g := &Group{
+		ID: r.String(), Organization: r.String(), Directory: r.String(),
+		Revision: r.Uvarint(), Created: r.Time(), Updated: r.Time(), Members: r.Uvarint(),
+	}
+	g.DisplayName, g.ExternalID = r.String(), r.String()
+	g.Attributes = append(json.RawMessage(nil), r.Bytes()...)
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode group row: %w", r.Err())
+	}
+	return g, nil
+}
+
+func decodeCounts(b []byte) (Row, error) {
+	r, err := open(b, "counts")
+	if err != nil {
+		return nil, err
+	}
+	c := &Counts{Users: r.Uvarint(), Groups: r.Uvarint(), UsersUpdated: r.Time(), GroupsUpdated: r.Time()}
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode counts row: %w", r.Err())
+	}
+	return c, nil
+}

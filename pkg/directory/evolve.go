@@ -1,0 +1,254 @@
+package directory
+
+import (
+	"fmt"
+
+	"github.com/rollcallhq/rollcall/events"
+)
+
+// Evolve says which rows an event changes, in the order in which they are to be
+// applied. It is total: an event of a type that it does not know changes
+// nothing, and an event about a row that is gone changes nothing.
+//
+// Errors mean that the view failed or that a payload is not what its type
+// says: a poison event.
+func Evolve(v View, e events.Event) ([]Change, error) {
+	fold, ok := folds[e.Type]
+	if !ok {
+		return nil, nil
+	}
+	f := &folding{view: v, e: e}
+	if err := fold(f); err != nil {
+		return nil, fmt.Errorf("fold %s (event %d): %w", e.Type, e.ID, err)
+	}
+	return f.changes, nil
+}
+
+// Knows reports whether Evolve folds events of the type.
+func Knows(t events.Type) bool { _, ok := folds[t]; return ok }
+
+// folding is an Evolve under way.
+type folding struct {
+	view    View
+	e       events.Event
+	changes []Change
+}
+
+func (f *folding) put(k Key, r Row)            { f.changes = append(f.changes, Change{k, r}) }
+func (f *folding) drop(k Key)                  { f.changes = append(f.changes, Change{k, nil}) }
+func (f *folding) refer(to string, k Key)      { f.put(k, Ref(to)) }
+func (f *folding) scope(t Table, p string) Key { return Make(t, f.e.Directory, p) }
+
+// folds maps every type to its reducer.
+var folds = map[events.Type]func(*folding) error{
+	events.TypeEnvironmentCreated: func(f *folding) error {
+		f.put(Make(TableEnvironment, f.e.Resource), &Environment{ID: f.e.Resource, Created: f.e.At})
+		return nil
+	},
+	events.TypeAPIClientCreated:  with(foldClientCreated),
+	events.TypeAPIClientDeleted:  func(f *folding) error { f.drop(Make(TableClient, f.e.Resource)); return nil },
+	events.TypeSigningKeyCreated: with(foldSigningKeyCreated),
+
+	events.TypeOrganizationCreated: with(foldOrganizationCreated),
+	events.TypeOrganizationUpdated: with(foldOrganizationUpdated),
+	events.TypeOrganizationDeleted: with(foldOrganizationDeleted),
+	events.TypeDomainCreated:       with(foldDomainCreated),
+	events.TypeDomainDeleted:       with(foldDomainDeleted),
+
+	events.TypeDirectoryCreated:       with(foldDirectoryCreated),
+	events.TypeDirectoryEnabled:       func(f *folding) error { return f.directory(func(r *Directory) { r.Enabled = true }) },
+	events.TypeDirectoryDisabled:      func(f *folding) error { return f.directory(func(r *Directory) { r.Enabled = false }) },
+	events.TypeDirectoryPolicyChanged: with(foldDirectoryPolicyChanged),
+	events.TypeDirectorySecretCreated: with(foldDirectorySecretCreated),
+	events.TypeDirectorySecretRevoked: with(foldDirectorySecretRevoked),
+	events.TypeDirectoryDeleted:       foldDirectoryDeleted,
+
+	events.TypeWebhookEndpointCreated: with(foldEndpointCreated),
+	events.TypeWebhookEndpointUpdated: with(foldEndpointUpdated),
+	events.TypeWebhookEndpointDeleted: func(f *folding) error { f.drop(Make(TableEndpoint, f.e.Resource)); return nil },
+	events.TypeWebhookEndpointSecretChanged: with(func(f *folding, p events.WebhookEndpointSecretChanged) error {
+		return f.endpoint(func(r *Endpoint) { r.SealedSecret = p.SealedSecret })
+	}),
+
+	events.TypeUserCreated: with(foldUserCreated),
+	events.TypeUserUpdated: with(foldUserUpdated),
+	events.TypeUserDeleted: foldUserDeleted,
+
+	events.TypeGroupCreated:        with(foldGroupCreated),
+	events.TypeGroupUpdated:        with(foldGroupUpdated),
+	events.TypeGroupDeleted:        foldGroupDeleted,
+	events.TypeGroupMembersAdded:   with(foldMembersAdded),
+	events.TypeGroupMembersRemoved: with(foldMembersRemoved),
+
+	events.TypeFanoutContinued: with(foldFanoutContinued),
+}
+
+// with decodes the payload in front of a reducer.
+func with[P events.Payload](fold func(*folding, P) error) func(*folding) error {
+	return func(f *folding) error {
+		p, err := events.Decode[P](f.e)
+		if err != nil {
+			return err
+		}
+		return fold(f, p)
+	}
+}
+
+func foldClientCreated(f *folding, p events.APIClientCreated) error {
+	f.put(Make(TableClient, f.e.Resource), &APIClient{ID: f.e.Resource, Name: p.Name, Hash: p.Hash, Suffix: p.Suffix, Created: f.e.At})
+	return nil
+}
+
+func foldSigningKeyCreated(f *folding, p events.SigningKeyCreated) error {
+	f.put(Make(TableSigningKey, f.e.Resource),
+		&SigningKey{ID: f.e.Resource, Algorithm: p.Algorithm, Public: p.Public, Sealed: p.Sealed, Created: f.e.At})
+	return nil
+}
+
+func foldOrganizationCreated(f *folding, p events.OrganizationCreated) error {
+	f.put(Make(TableOrganization, f.e.Resource), &Organization{
+		ID: f.e.Resource, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, OrganizationProfile: p.OrganizationProfile,
+	})
+	if p.ExternalID != "" {
+		f.refer(f.e.Resource, Make(TableOrganizationName, p.ExternalID))
+	}
+	return nil
+}
+
+func foldOrganizationUpdated(f *folding, p events.OrganizationUpdated) error {
+	k := Make(TableOrganization, f.e.Resource)
+	old, ok, err := get[*Organization](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	o := *old
+	o.Revision, o.Updated, o.OrganizationProfile = f.e.Revision, f.e.At, p.OrganizationProfile
+	if p.FreedExternalID != "" {
+		f.drop(Make(TableOrganizationName, p.FreedExternalID))
+	}
+	if p.ExternalID != "" && p.ExternalID != old.ExternalID {
+		f.refer(o.ID, Make(TableOrganizationName, p.ExternalID))
+	}
+	f.put(k, &o)
+	return nil
+}
+
+func foldOrganizationDeleted(f *folding, p events.OrganizationDeleted) error {
+	f.drop(Make(TableOrganization, f.e.Resource))
+	if p.ExternalID != "" {
+		f.drop(Make(TableOrganizationName, p.ExternalID))
+	}
+	return nil
+}
+
+func foldDomainCreated(f *folding, p events.DomainCreated) error {
+	f.put(Make(TableDomain, f.e.Organization, f.e.Resource), &Domain{
+		ID: f.e.Resource, Organization: f.e.Organization, Name: p.Domain, Kind: p.Kind, Verification: p.Verification, Created: f.e.At,
+	})
+	f.refer(f.e.Organization+"/"+f.e.Resource, Make(TableDomainName, p.Domain))
+	return nil
+}
+
+func foldDomainDeleted(f *folding, p events.DomainDeleted) error {
+	f.drop(Make(TableDomain, f.e.Organization, f.e.Resource))
+	f.drop(Make(TableDomainName, p.Domain))
+	return nil
+}
+
+func foldDirectoryCreated(f *folding, p events.DirectoryCreated) error {
+	id := f.e.Resource
+	f.put(Make(TableDirectory, id), &Directory{
+		ID: id, Organization: f.e.Organization, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At,
+		Policy: p.Policy, DirectoryProfile: p.DirectoryProfile,
+	})
+	f.refer("", Make(TableOrgDirectory, f.e.Organization, id))
+	f.put(Make(TableCounts, id), &Counts{})
+	return nil
+}
+
+func foldDirectoryPolicyChanged(f *folding, p events.DirectoryPolicyChanged) error {
+	return f.directory(func(r *Directory) { r.Policy = p.DirectoryPolicy })
+}
+
+func foldDirectorySecretCreated(f *folding, p events.DirectorySecretCreated) error {
+	h := HashKey(p.Hash)
+	f.put(Make(TableSecret, h), &Secret{
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Hash: p.Hash, Suffix: p.Suffix, Created: f.e.At,
+	})
+	f.refer(h, Make(TableDirectorySecret, f.e.Directory, f.e.Resource))
+	return nil
+}
+
+func foldDirectorySecretRevoked(f *folding, p events.DirectorySecretRevoked) error {
+	f.drop(Make(TableSecret, HashKey(p.Hash)))
+	f.drop(Make(TableDirectorySecret, f.e.Directory, f.e.Resource))
+	return nil
+}
+
+func foldEndpointCreated(f *folding, p events.WebhookEndpointCreated) error {
+	f.put(Make(TableEndpoint, f.e.Resource), &Endpoint{
+		ID: f.e.Resource, Organization: f.e.Organization, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At,
+		SealedSecret: p.SealedSecret, WebhookEndpointConfig: p.WebhookEndpointConfig,
+	})
+	return nil
+}
+
+func foldEndpointUpdated(f *folding, p events.WebhookEndpointUpdated) error {
+	return f.endpoint(func(r *Endpoint) { r.WebhookEndpointConfig = p.WebhookEndpointConfig })
+}
+
+// directory changes a copy of the event's directory row.
+func (f *folding) directory(change func(*Directory)) error {
+	k := Make(TableDirectory, f.e.Directory)
+	old, ok, err := get[*Directory](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	r := *old
+	r.Revision, r.Updated = f.e.Revision, f.e.At
+	change(&r)
+	f.put(k, &r)
+	return nil
+}
+
+// endpoint changes a copy of the event's endpoint row.
+func (f *folding) endpoint(change func(*Endpoint)) error {
+	k := Make(TableEndpoint, f.e.Resource)
+	old, ok, err := get[*Endpoint](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	r := *old
+	r.Revision, r.Updated = f.e.Revision, f.e.At
+	change(&r)
+	f.put(k, &r)
+	return nil
+}
+
+// counts changes a copy of the event's directory's totals.
+func (f *folding) counts(change func(*Counts)) error {
+	k := Make(TableCounts, f.e.Directory)
+	old, ok, err := get[*Counts](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	c := *old
+	change(&c)
+	f.put(k, &c)
+	return nil
+}
+
+func foldDirectoryDeleted(f *folding) error {
+	id := f.e.Directory
+	if err := f.startFanout(FanoutDirectoryDeleted); err != nil {
+		return err
+	}
+	f.drop(Make(TableDirectory, id))
+	f.drop(Make(TableOrgDirectory, f.e.Organization, id))
+	f.drop(Make(TableCounts, id))
+	return f.view.Scan(Make(TableDirectorySecret, id), "", func(k Key, r Row) bool {
+		f.drop(k)
+		f.drop(Make(TableSecret, string(r.(Ref))))
+		return true
+	})
+}

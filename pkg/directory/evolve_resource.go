@@ -1,0 +1,232 @@
+package directory
+
+import (
+	"slices"
+
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+)
+
+func foldUserCreated(f *folding, p events.UserCreated) error {
+	u := &User{
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory,
+		Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, UserState: p.UserState,
+	}
+	f.put(f.scope(TableUser, u.ID), u)
+	f.nameUser(u.ID, u.UserNames)
+	return f.counts(func(c *Counts) { c.Users++; c.UsersUpdated = f.e.At })
+}
+
+func foldUserUpdated(f *folding, p events.UserUpdated) error {
+	k := f.scope(TableUser, f.e.Resource)
+	old, ok, err := get[*User](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	u := *old
+	u.Revision, u.Updated, u.UserState = f.e.Revision, f.e.At, p.UserState
+	if p.Freed != nil {
+		f.unnameUser(u.ID, *p.Freed)
+		f.nameUser(u.ID, u.UserNames)
+	}
+	f.put(k, &u)
+	return f.counts(func(c *Counts) { c.UsersUpdated = f.e.At })
+}
+
+func foldUserDeleted(f *folding) error {
+	u, ok, err := get[*User](f.view, f.scope(TableUser, f.e.Resource))
+	if err != nil || !ok {
+		return err
+	}
+	return f.removeUsers([]*User{u})
+}
+
+// removeUsers drops users with their names and memberships.
+func (f *folding) removeUsers(users []*User) error {
+	left := map[string]uint64{}
+	for _, u := range users {
+		f.drop(f.scope(TableUser, u.ID))
+		f.unnameUser(u.ID, u.UserNames)
+		if err := f.view.Scan(Make(TableMemberOf, u.ID), "", func(k Key, _ Row) bool {
+			g := k.Last()
+			f.drop(k)
+			f.drop(Make(TableMember, g, u.ID))
+			left[g]++
+			return true
+		}); err != nil {
+			return err
+		}
+	}
+	groups := make([]string, 0, len(left))
+	for g := range left {
+		groups = append(groups, g)
+	}
+	slices.Sort(groups)
+	for _, id := range groups {
+		if err := f.group(id, func(g *Group) { g.Members -= min(g.Members, left[id]) }); err != nil {
+			return err
+		}
+	}
+	return f.counts(func(c *Counts) { c.Users -= min(c.Users, uint64(len(users))); c.UsersUpdated = f.e.At })
+}
+
+func (f *folding) nameUser(id string, n events.UserNames) {
+	f.refer(id, f.scope(TableUserName, scim.Fold(n.UserName)))
+	if n.ExternalID != "" {
+		f.refer("", Make(TableUserExternal, f.e.Directory, n.ExternalID, id))
+	}
+	if n.DisplayName != "" {
+		f.refer("", Make(TableUserDisplay, f.e.Directory, scim.Fold(n.DisplayName), id))
+	}
+	for _, m := range n.Emails {
+		f.refer("", Make(TableUserEmail, f.e.Directory, scim.Fold(m), id))
+	}
+}
+
+func (f *folding) unnameUser(id string, n events.UserNames) {
+	f.drop(f.scope(TableUserName, scim.Fold(n.UserName)))
+	if n.ExternalID != "" {
+		f.drop(Make(TableUserExternal, f.e.Directory, n.ExternalID, id))
+	}
+	if n.DisplayName != "" {
+		f.drop(Make(TableUserDisplay, f.e.Directory, scim.Fold(n.DisplayName), id))
+	}
+	for _, m := range n.Emails {
+		f.drop(Make(TableUserEmail, f.e.Directory, scim.Fold(m), id))
+	}
+}
+
+func foldGroupCreated(f *folding, p events.GroupCreated) error {
+	g := &Group{
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory,
+		Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, GroupState: p.GroupState,
+	}
+	f.put(f.scope(TableGroup, g.ID), g)
+	f.nameGroup(g.ID, g.GroupNames)
+	return f.counts(func(c *Counts) { c.Groups++; c.GroupsUpdated = f.e.At })
+}
+
+func foldGroupUpdated(f *folding, p events.GroupUpdated) error {
+	old, ok, err := get[*Group](f.view, f.scope(TableGroup, f.e.Resource))
+	if err != nil || !ok {
+		return err
+	}
+	g := *old
+	g.Revision, g.Updated, g.GroupState = f.e.Revision, f.e.At, p.GroupState
+	if p.Freed != nil {
+		f.unnameGroup(g.ID, *p.Freed)
+		f.nameGroup(g.ID, g.GroupNames)
+	}
+	f.put(f.scope(TableGroup, g.ID), &g)
+	if p.Freed != nil && p.Freed.DisplayName != p.DisplayName {
+		if err := f.startFanout(FanoutGroupRenamed); err != nil {
+			return err
+		}
+	}
+	return f.counts(func(c *Counts) { c.GroupsUpdated = f.e.At })
+}
+
+func foldGroupDeleted(f *folding) error {
+	g, ok, err := get[*Group](f.view, f.scope(TableGroup, f.e.Resource))
+	if err != nil || !ok {
+		return err
+	}
+	if err := f.removeGroups([]*Group{g}); err != nil {
+		return err
+	}
+	return f.startFanout(FanoutGroupDeleted)
+}
+
+// removeGroups drops groups and their names, and what they are members of.
+// Their own members are a fan-out's.
+func (f *folding) removeGroups(groups []*Group) error {
+	for _, g := range groups {
+		f.drop(f.scope(TableGroup, g.ID))
+		f.unnameGroup(g.ID, g.GroupNames)
+		var parents []string
+		if err := f.view.Scan(Make(TableMemberOf, g.ID), "", func(k Key, _ Row) bool {
+			parents = append(parents, k.Last())
+			return true
+		}); err != nil {
+			return err
+		}
+		for _, id := range parents {
+			f.drop(Make(TableMemberOf, g.ID, id))
+			f.drop(Make(TableMember, id, g.ID))
+			if err := f.group(id, func(p *Group) { p.Members -= min(p.Members, 1) }); err != nil {
+				return err
+			}
+		}
+	}
+	return f.counts(func(c *Counts) { c.Groups -= min(c.Groups, uint64(len(groups))); c.GroupsUpdated = f.e.At })
+}
+
+func (f *folding) nameGroup(id string, n events.GroupNames) {
+	f.refer("", Make(TableGroupDisplay, f.e.Directory, scim.Fold(n.DisplayName), id))
+	if n.ExternalID != "" {
+		f.refer("", Make(TableGroupExternal, f.e.Directory, n.ExternalID, id))
+	}
+}
+
+func (f *folding) unnameGroup(id string, n events.GroupNames) {
+	f.drop(Make(TableGroupDisplay, f.e.Directory, scim.Fold(n.DisplayName), id))
+	if n.ExternalID != "" {
+		f.drop(Make(TableGroupExternal, f.e.Directory, n.ExternalID, id))
+	}
+}
+
+func foldMembersAdded(f *folding, p events.GroupMembersAdded) error {
+	return f.members(p.Members, func(g *Group, m string) {
+		f.refer("", Make(TableMember, g.ID, m))
+		f.refer("", Make(TableMemberOf, m, g.ID))
+		g.Members++
+	})
+}
+
+func foldMembersRemoved(f *folding, p events.GroupMembersRemoved) error {
+	return f.members(p.Members, func(g *Group, m string) {
+		f.drop(Make(TableMember, g.ID, m))
+		f.drop(Make(TableMemberOf, m, g.ID))
+		g.Members -= min(g.Members, 1)
+	})
+}
+
+// members changes the event's group for each of the ids.
+func (f *folding) members(ids []string, change func(*Group, string)) error {
+	old, ok, err := get[*Group](f.view, f.scope(TableGroup, f.e.Resource))
+	if err != nil || !ok {
+		return err
+	}
+	g := *old
+	g.Revision, g.Updated = f.e.Revision, f.e.At
+	for _, m := range ids {
+		change(&g, m)
+	}
+	f.put(f.scope(TableGroup, g.ID), &g)
+	return f.counts(func(c *Counts) { c.GroupsUpdated = f.e.At })
+}
+
+// group changes a copy of a group's row that the event does not name. If the
+// same event changed it before, that change is built upon.
+func (f *folding) group(id string, change func(*Group)) error {
+	k := f.scope(TableGroup, id)
+	for i := len(f.changes) - 1; i >= 0; i-- {
+		if f.changes[i].Key == k {
+			if f.changes[i].Row == nil {
+				return nil
+			}
+			g := *f.changes[i].Row.(*Group)
+			change(&g)
+			f.changes[i].Row = &g
+			return nil
+		}
+	}
+	old, ok, err := get[*Group](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	g := *old
+	change(&g)
+	f.put(k, &g)
+	return nil
+}

@@ -1,0 +1,255 @@
+package directory
+
+import (
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+// A change that touches many resources is a job in the log. The event that
+// starts it covers the first FanoutBatch resources by itself; if more are left,
+// its fold leaves a Fanout row, and whoever sees that row sends ContinueFanout.
+// Each step is an event of its own, so other writes come in between, progress
+// survives a kill, and every reader covers the same stretch at the same place
+// of the log.
+
+// ContinueFanout asks for the next step of a job. After is where the sender
+// saw it last; a step that was taken already causes nothing.
+type ContinueFanout struct {
+	Job   string `json:"job"`
+	After Key    `json:"after"`
+}
+
+func (ContinueFanout) name() string { return "ContinueFanout" }
+
+func (c ContinueFanout) decide(d *decision) error {
+	job, ok, err := get[*Fanout](d.view, Make(TableFanout, c.Job))
+	if err != nil {
+		return err
+	}
+	if !ok || job.After != c.After {
+		return nil
+	}
+	keys, more, err := job.stretch(d.view, job.After)
+	if err != nil {
+		return err
+	}
+	to := job.After
+	if len(keys) > 0 {
+		to = keys[len(keys)-1]
+	}
+	if len(keys) == 0 && more {
+		return fault.New(fault.Internal, "A fan-out made no progress.")
+	}
+	return d.emit(events.Event{Organization: job.Organization, Directory: job.Directory, Resource: job.Job, Revision: job.Steps + 2},
+		events.FanoutContinued{Job: job.Job, From: string(job.After), To: string(to), Done: !more})
+}
+
+// ranges returns the key prefixes that a job covers, in order.
+func (j *Fanout) ranges() []Key {
+	if j.Kind == FanoutDirectoryDeleted {
+		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory)}
+	}
+	return []Key{Make(TableMember, j.Resource)}
+}
+
+// stretch returns the keys of the next batch behind after, and whether more
+// are left behind them.
+func (j *Fanout) stretch(v View, after Key) (keys []Key, more bool, err error) {
+	started := after == ""
+	for _, prefix := range j.ranges() {
+		from := Key("")
+		if !started {
+			if after.Table() != prefix.Table() {
+				continue // a range that is done
+			}
+			started, from = true, after
+		}
+		if err := v.Scan(prefix, from, func(k Key, _ Row) bool {
+			if len(keys) == FanoutBatch {
+				more = true
+				return false
+			}
+			keys = append(keys, k)
+			return true
+		}); err != nil {
+			return nil, false, err
+		}
+		if more {
+			break
+		}
+	}
+	return keys, more, nil
+}
+
+// between returns the job's keys after from up to and including to.
+func (j *Fanout) between(v View, from, to Key) ([]Key, error) {
+	keys, _, err := j.stretch(v, from)
+	if err != nil || to == from {
+		return nil, err
+	}
+	for i, k := range keys {
+		if k == to {
+			return keys[:i+1], nil
+		}
+	}
+	// Between the decision and here, in the same frame or before, something in
+	// the stretch may have gone. What is left of it is still what is meant, as
+	// keys are ordered within a range.
+	var left []Key
+	for _, k := range keys {
+		if k.Table() == to.Table() && k > to {
+			break
+		}
+		left = append(left, k)
+	}
+	return left, nil
+}
+
+// startFanout covers the first stretch in the fold of the event that starts
+// the job, and leaves a row if that was not all.
+func (f *folding) startFanout(kind FanoutKind) error {
+	job := &Fanout{
+		Job: FormatID(PrefixJob, f.e.ID), Kind: kind,
+		Organization: f.e.Organization, Directory: f.e.Directory, Resource: f.e.Resource,
+	}
+	keys, more, err := job.stretch(f.view, "")
+	if err != nil {
+		return err
+	}
+	if err := f.cover(job, keys); err != nil || !more {
+		return err
+	}
+	job.After = keys[len(keys)-1]
+	f.put(Make(TableFanout, job.Job), job)
+	return nil
+}
+
+func foldFanoutContinued(f *folding, p events.FanoutContinued) error {
+	k := Make(TableFanout, p.Job)
+	old, ok, err := get[*Fanout](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	keys, err := old.between(f.view, Key(p.From), Key(p.To))
+	if err != nil {
+		return err
+	}
+	if err := f.cover(old, keys); err != nil {
+		return err
+	}
+	if p.Done {
+		f.drop(k)
+		return nil
+	}
+	job := *old
+	job.After, job.Steps = Key(p.To), job.Steps+1
+	f.put(k, &job)
+	return nil
+}
+
+// cover changes the rows of one stretch.
+func (f *folding) cover(job *Fanout, keys []Key) error {
+	switch job.Kind {
+	case FanoutGroupDeleted:
+		for _, k := range keys {
+			f.drop(k)
+			f.drop(Make(TableMemberOf, k.Last(), job.Resource))
+		}
+	case FanoutDirectoryDeleted:
+		var users []*User
+		var groups []*Group
+		for _, k := range keys {
+			r, err := f.view.Get(k)
+			if err != nil {
+				return err
+			}
+			switch r := r.(type) {
+			case *User:
+				users = append(users, r)
+			case *Group:
+				groups = append(groups, r)
+			}
+		}
+		if len(users) > 0 {
+			if err := f.removeUsers(users); err != nil {
+				return err
+			}
+		}
+		if len(groups) > 0 {
+			return f.removeGroups(groups)
+		}
+	case FanoutGroupRenamed: // a name is read through the group's row
+	}
+	return nil
+}
+
+// Touched returns the keys of the users and groups whose outside view the event
+// may have changed, besides the resource it names: the members of a stretch of
+// a fan-out, or the members that joined or left. v is the view before the event
+// is folded.
+func Touched(v View, e events.Event) ([]Key, error) {
+	var keys []Key
+	user := func(id string) { keys = append(keys, Make(TableUser, e.Directory, id)) }
+	stretch := func(job *Fanout, ks []Key) {
+		for _, k := range ks {
+			if job.Kind == FanoutDirectoryDeleted {
+				keys = append(keys, k)
+			} else {
+				user(k.Last())
+			}
+		}
+	}
+	first := func(kind FanoutKind) error {
+		job := &Fanout{Kind: kind, Directory: e.Directory, Resource: e.Resource}
+		ks, _, err := job.stretch(v, "")
+		stretch(job, ks)
+		return err
+	}
+	switch e.Type {
+	case events.TypeGroupMembersAdded:
+		p, err := events.Decode[events.GroupMembersAdded](e)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range p.Members {
+			user(m)
+		}
+	case events.TypeGroupMembersRemoved:
+		p, err := events.Decode[events.GroupMembersRemoved](e)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range p.Members {
+			user(m)
+		}
+	case events.TypeGroupUpdated:
+		p, err := events.Decode[events.GroupUpdated](e)
+		if err != nil {
+			return nil, err
+		}
+		if p.Freed != nil && p.Freed.DisplayName != p.DisplayName {
+			return keys, first(FanoutGroupRenamed)
+		}
+	case events.TypeGroupDeleted:
+		err := first(FanoutGroupDeleted)
+		return keys, err
+	case events.TypeDirectoryDeleted:
+		err := first(FanoutDirectoryDeleted)
+		return keys, err
+	case events.TypeFanoutContinued:
+		p, err := events.Decode[events.FanoutContinued](e)
+		if err != nil {
+			return nil, err
+		}
+		job, ok, err := get[*Fanout](v, Make(TableFanout, p.Job))
+		if err != nil || !ok {
+			return nil, err
+		}
+		ks, err := job.between(v, Key(p.From), Key(p.To))
+		if err != nil {
+			return nil, err
+		}
+		stretch(job, ks)
+	}
+	return keys, nil
+}

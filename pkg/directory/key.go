@@ -1,0 +1,108 @@
+package directory
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// Key is the ordered name of a row: one letter for the table, then the parts
+// that scope it. Ids hold no separator, so a prefix scan stays inside its scope.
+type Key string
+
+// Table is the first byte of a key.
+type Table byte
+
+// The tables. The letters are stored; never reuse one for another meaning.
+const (
+	TableEnvironment      Table = 'E' // -> *Environment
+	TableOrganization     Table = 'o' // org -> *Organization
+	TableOrganizationName Table = 'O' // external id -> Ref(org)
+	TableDomain           Table = 'd' // org, domain id -> *Domain
+	TableDomainName       Table = 'D' // domain -> Ref(org/domain id)
+	TableDirectory        Table = 'r' // dir -> *Directory
+	TableOrgDirectory     Table = 'R' // org, dir -> Ref()
+	TableSecret           Table = 's' // hash -> *Secret
+	TableDirectorySecret  Table = 'S' // dir, secret id -> Ref(hash)
+	TableClient           Table = 'c' // client -> *APIClient
+	TableEndpoint         Table = 'e' // endpoint -> *Endpoint
+	TableSigningKey       Table = 'k' // key id -> *SigningKey
+	TableUser             Table = 'u' // dir, user -> *User
+	TableUserName         Table = 'n' // dir, folded userName -> Ref(user)
+	TableUserExternal     Table = 'x' // dir, externalId, user -> Ref()
+	TableUserEmail        Table = 'm' // dir, folded address, user -> Ref()
+	TableUserDisplay      Table = 'y' // dir, folded displayName, user -> Ref()
+	TableGroup            Table = 'g' // dir, group -> *Group
+	TableGroupDisplay     Table = 'G' // dir, folded displayName, group -> Ref()
+	TableGroupExternal    Table = 'X' // dir, externalId, group -> Ref()
+	TableMember           Table = 'a' // group, member -> Ref()
+	TableMemberOf         Table = 'b' // member, group -> Ref()
+	TableCounts           Table = 'N' // dir -> *Counts
+	TableFanout           Table = 'f' // job -> *Fanout
+)
+
+// sep ends a part. It sorts before every byte of an id, and values that could
+// hold it (names, external ids) are escaped.
+const sep = "\x00"
+
+// Make builds a key; every part is ended, so it is also the prefix of all keys
+// with further parts.
+func Make(t Table, parts ...string) Key {
+	n := 1
+	for _, p := range parts {
+		n += len(p) + 1
+	}
+	var b strings.Builder
+	b.Grow(n)
+	b.WriteByte(byte(t))
+	for _, p := range parts {
+		if strings.Contains(p, sep) {
+			p = strings.ReplaceAll(p, sep, "\x01\x01")
+		}
+		b.WriteString(p)
+		b.WriteString(sep)
+	}
+	return Key(b.String())
+}
+
+// Table returns the key's table.
+func (k Key) Table() Table {
+	if k == "" {
+		return 0
+	}
+	return Table(k[0])
+}
+
+// Last returns the key's last part, which is the id in index tables.
+func (k Key) Last() string {
+	s := strings.TrimSuffix(string(k), sep)
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[i+1:]
+	}
+	if s == "" {
+		return ""
+	}
+	return s[1:]
+}
+
+// HashKey is the form in which a secret's hash is part of a key.
+func HashKey(sum []byte) string { return hex.EncodeToString(sum) }
+
+// The prefixes of ids, from the wire reference section 6.
+const (
+	PrefixEnvironment  = "env_"
+	PrefixOrganization = "org_"
+	PrefixDomain       = "dom_"
+	PrefixDirectory    = "dir_"
+	PrefixSecret       = "sec_"
+	PrefixClient       = "skc_"
+	PrefixEndpoint     = "whe_"
+	PrefixSigningKey   = "key_"
+	PrefixUser         = "diruser_"
+	PrefixGroup        = "dirgroup_"
+	PrefixJob          = "job_"
+)
+
+// FormatID makes an id of a prefix and a number: always 18 digits, so ids of
+// one kind sort by age.
+func FormatID(prefix string, n uint64) string { return fmt.Sprintf("%s%018d", prefix, n) }

@@ -1,0 +1,188 @@
+package directory
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/rollcallhq/rollcall/events"
+)
+
+// Row is a piece of folded state. Rows are immutable once they are in a
+// Change: whoever changes one copies it first.
+type Row interface{ row() }
+
+// Ref is the row of an index: the id it leads to, empty where the key says it.
+type Ref string
+
+// Environment is the installation itself; there is one.
+type Environment struct {
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+}
+
+// Organization is a customer of the application.
+type Organization struct {
+	ID       string    `json:"id"`
+	Revision uint64    `json:"revision"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+	events.OrganizationProfile
+}
+
+// Domain is a domain that an organization registered.
+type Domain struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"organization"`
+	Name         string    `json:"name"`
+	Kind         string    `json:"kind"`
+	Verification string    `json:"verification"`
+	Created      time.Time `json:"created"`
+}
+
+// Directory is one connection to one identity provider.
+type Directory struct {
+	ID           string                 `json:"id"`
+	Organization string                 `json:"organization"`
+	Revision     uint64                 `json:"revision"`
+	Enabled      bool                   `json:"enabled"`
+	Created      time.Time              `json:"created"`
+	Updated      time.Time              `json:"updated"`
+	Policy       events.DirectoryPolicy `json:"policy"`
+	events.DirectoryProfile
+}
+
+// Secret is a directory's bearer secret, by its hash.
+type Secret struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"organization"`
+	Directory    string    `json:"directory"`
+	Hash         []byte    `json:"hash"`
+	Suffix       string    `json:"suffix"`
+	Created      time.Time `json:"created"`
+}
+
+// APIClient is an application's credential for the API.
+type APIClient struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	Hash    []byte    `json:"hash"`
+	Suffix  string    `json:"suffix"`
+	Created time.Time `json:"created"`
+}
+
+// Endpoint is a webhook receiver.
+type Endpoint struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"organization,omitempty"` // empty: every organization
+	Revision     uint64    `json:"revision"`
+	Created      time.Time `json:"created"`
+	Updated      time.Time `json:"updated"`
+	SealedSecret []byte    `json:"sealed_secret"`
+	events.WebhookEndpointConfig
+}
+
+// SigningKey signs access tokens; its private half is sealed.
+type SigningKey struct {
+	ID        string    `json:"id"`
+	Algorithm string    `json:"algorithm"`
+	Public    []byte    `json:"public"`
+	Sealed    []byte    `json:"sealed"`
+	Created   time.Time `json:"created"`
+}
+
+// User is a directory user. Attributes is what events.UserState says.
+type User struct {
+	ID           string
+	Organization string
+	Directory    string
+	Revision     uint64
+	Created      time.Time
+	Updated      time.Time
+	events.UserState
+}
+
+// Group is a directory group; its members are rows of TableMember.
+type Group struct {
+	ID           string
+	Organization string
+	Directory    string
+	Revision     uint64
+	Created      time.Time
+	Updated      time.Time
+	Members      uint64 // how many
+	events.GroupState
+}
+
+// Counts keeps a directory's totals, so that no list has to count.
+type Counts struct {
+	Users         uint64
+	Groups        uint64
+	UsersUpdated  time.Time
+	GroupsUpdated time.Time
+}
+
+// FanoutKind says what a fan-out carries.
+type FanoutKind string
+
+// The fan-outs.
+const (
+	FanoutGroupRenamed     FanoutKind = "group_renamed"
+	FanoutGroupDeleted     FanoutKind = "group_deleted"
+	FanoutDirectoryDeleted FanoutKind = "directory_deleted"
+)
+
+// FanoutBatch is how many resources one step of a fan-out touches at most.
+const FanoutBatch = 500
+
+// Fanout is a change that touches many resources, on its way through them.
+type Fanout struct {
+	Job          string     `json:"job"`
+	Kind         FanoutKind `json:"kind"`
+	Organization string     `json:"organization"`
+	Directory    string     `json:"directory"`
+	Resource     string     `json:"resource"`
+	// After is the last key that is done.
+	After Key    `json:"after"`
+	Steps uint64 `json:"steps"`
+}
+
+func (Ref) row()           {}
+func (*Environment) row()  {}
+func (*Organization) row() {}
+func (*Domain) row()       {}
+func (*Directory) row()    {}
+func (*Secret) row()       {}
+func (*APIClient) row()    {}
+func (*Endpoint) row()     {}
+func (*SigningKey) row()   {}
+func (*User) row()         {}
+func (*Group) row()        {}
+func (*Counts) row()       {}
+func (*Fanout) row()       {}
+
+// Change sets a row, or removes it if Row is nil.
+type Change struct {
+	Key Key
+	Row Row
+}
+
+// View is folded state as of one position. Reads are cheap and see no change
+// while a Decide or Evolve runs.
+//
+// Errors mean that the store below is broken (a row that does not decode, a
+// file that cannot be read), never "not there".
+type View interface {
+	// Get returns the row at k, nil if there is none.
+	Get(k Key) (Row, error)
+	// Scan calls yield for the rows whose key begins with prefix and is greater
+	// than after (empty: all), in key order, until yield returns false.
+	Scan(prefix, after Key, yield func(Key, Row) bool) error
+}
+
+// rawJSON makes a nil attribute document an empty one.
+func rawJSON(b json.RawMessage) json.RawMessage {
+	if len(b) == 0 {
+		return json.RawMessage("{}")
+	}
+	return b
+}
