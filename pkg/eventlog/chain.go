@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/rollcallhq/rollcall/events/frame"
 )
@@ -19,10 +20,16 @@ func (c *Chain) Admit(seq uint64, b []byte) (Entry, error) {
 	if err != nil {
 		return Entry{}, unreadable(seq, err)
 	}
-	if h.Index != c.At.Index+1 || h.Ordinal != c.At.Ordinal {
-		if h.Index != c.At.Index+1 {
-			return Entry{}, &GapError{Seq: seq, Want: c.At.Index + 1, Found: h.Index}
-		}
+	if seq <= c.At.Seq {
+		return Entry{}, &LinkError{Seq: seq, Index: h.Index, Cause: fmt.Errorf("its sequence does not rise above %d", c.At.Seq)}
+	}
+	if h.Generation != 0 {
+		return Entry{}, &LinkError{Seq: seq, Index: h.Index, Cause: fmt.Errorf("it belongs to generation %d, this log is generation 0", h.Generation)}
+	}
+	if h.Index != c.At.Index+1 {
+		return Entry{}, &GapError{Seq: seq, Want: c.At.Index + 1, Found: h.Index}
+	}
+	if h.Ordinal != c.At.Ordinal {
 		return Entry{}, &LinkError{Seq: seq, Index: h.Index, Cause: errors.New("its event count does not continue the frame before")}
 	}
 	if h.Previous != c.At.Hash {
@@ -34,6 +41,25 @@ func (c *Chain) Admit(seq uint64, b []byte) (Entry, error) {
 	}
 	c.At = c.At.After(seq, frame.Sum(b), f.Events())
 	return Entry{Position: c.At, Frame: f, Size: len(b)}, nil
+}
+
+// Admissible reports whether an adapter may try to append b behind expect. A
+// frame that does not continue the position would break the chain for ever, so
+// every adapter asks before it sends.
+//
+// Errors: ErrTooLarge, ErrNotNext.
+func Admissible(expect Position, b []byte) error {
+	if len(b) > frame.MaxSize {
+		return fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrTooLarge, len(b), frame.MaxSize)
+	}
+	h, err := frame.DecodeHeader(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotNext, err)
+	}
+	if h != expect.Next() {
+		return fmt.Errorf("%w: it is frame %d, expected frame %d", ErrNotNext, h.Index, expect.Index+1)
+	}
+	return nil
 }
 
 func unreadable(seq uint64, err error) error {

@@ -13,6 +13,11 @@
 //     broken link or a frame of an unknown newer version is an error, never
 //     skipped.
 //   - An outcome that is not known is ErrUnknown, never "failed".
+//
+// What an error of Append says is about that call only. Once a call has
+// answered ErrUnknown, only an ErrConflict followed by reading up to the tail,
+// or an ack, settles whether the frame is in the log: an ErrUnavailable or
+// ErrFull of a repeat does not.
 package eventlog
 
 import (
@@ -25,7 +30,9 @@ import (
 
 var (
 	// ErrConflict says that the partition's last frame is not the expected one.
-	// The append was not stored. Read up to the tail before deciding again.
+	// This append was not stored. Read up to the tail before deciding again; if
+	// nothing new is there (a replicated log can see its own last write as a
+	// rival for a moment), append the same frame once more.
 	ErrConflict = errors.New("eventlog: the partition moved on")
 	// ErrUnknown says that no answer came: the frame may be stored or not. Append
 	// the identical bytes with the identical expectation until the outcome is
@@ -40,6 +47,11 @@ var (
 	// ErrUnavailable says that the log cannot be reached and that nothing was
 	// stored.
 	ErrUnavailable = errors.New("eventlog: the log is unavailable")
+	// ErrClosed says that the reader was closed.
+	ErrClosed = errors.New("eventlog: the reader is closed")
+	// ErrNotNext says that the bytes are not a frame that continues the expected
+	// position. It is a bug of the caller; nothing was stored.
+	ErrNotNext = errors.New("eventlog: the frame does not continue the expected position")
 	// ErrDamaged says that the log lost or altered what it once acknowledged. The
 	// concrete errors (*GapError, *LinkError, *LostError) match it.
 	ErrDamaged = errors.New("eventlog: the log is damaged")
@@ -83,7 +95,8 @@ type Appender interface {
 	// returns the sequence it was given. b must be a whole frame whose header is
 	// expect.Next().
 	//
-	// Errors: ErrConflict, ErrUnknown, ErrFull, ErrTooLarge, ErrUnavailable.
+	// Errors: ErrConflict, ErrUnknown, ErrFull, ErrTooLarge, ErrUnavailable,
+	// ErrNotNext. A ctx that ends before the answer came is ErrUnknown.
 	Append(ctx context.Context, expect Position, b []byte) (uint64, error)
 }
 
@@ -91,23 +104,31 @@ type Appender interface {
 type Source interface {
 	// Open starts a reader behind the given position. If the log no longer
 	// holds the frame that the position names, or holds another one in its
-	// place, the error is a *MismatchError: rebuild from the zero Position.
+	// place, the error is a *MismatchError: rebuild from the zero Position. If
+	// the partition's last frame cannot be read, it is a *GapError: a reader that
+	// waited for it would wait for ever.
+	//
+	// Errors: *MismatchError, *GapError, *LostError, ErrUnavailable.
 	Open(ctx context.Context, after Position) (Reader, error)
 	// Tail returns the sequence of the partition's last frame, 0 if it is
 	// empty. It is asked of the stream's leader: every frame acknowledged before
 	// the call is counted.
 	//
-	// Errors: ErrUnavailable.
+	// Errors: ErrUnavailable, *LostError.
 	Tail(ctx context.Context) (uint64, error)
 }
 
 // Reader yields the frames behind its position. It is for one goroutine.
 type Reader interface {
-	// Next waits for the next frame.
+	// Next waits for the next frame. While the log cannot be reached it answers
+	// ErrUnavailable, at most some times a second, and goes on where it was when
+	// called again.
 	//
-	// Errors: ctx's, ErrUnavailable (call again), *GapError, *LinkError,
-	// *frame.UnknownVersionError (all final).
+	// Errors: ctx's and ErrUnavailable (call again); *GapError, *LinkError,
+	// *MismatchError and *frame.UnknownVersionError (final, every later call
+	// answers the same); ErrClosed.
 	Next(ctx context.Context) (Entry, error)
+	// Close frees the reader. It may be called twice.
 	Close() error
 }
 
@@ -136,11 +157,16 @@ func (e *MismatchError) Error() string {
 
 // GapError says that frames are missing.
 type GapError struct {
-	Seq         uint64 // where the reader noticed
-	Want, Found uint64 // frame indexes
+	Seq uint64 // where the reader noticed
+	// Want and Found are frame indexes. Found is 0 if there is no readable frame
+	// at Seq, although the server says that there is one.
+	Want, Found uint64
 }
 
 func (e *GapError) Error() string {
+	if e.Found == 0 {
+		return fmt.Sprintf("eventlog: a gap in the log between frame %d and sequence %d, the last one, which cannot be read; restore the log from a backup or replica", e.Want, e.Seq)
+	}
 	return fmt.Sprintf("eventlog: a gap in the log at sequence %d: expected frame %d, found frame %d; restore the log from a backup or replica", e.Seq, e.Want, e.Found)
 }
 

@@ -1,0 +1,227 @@
+// Package embedded runs a NATS server inside this process, with its store in
+// the data directory: what `rollcall serve` keeps its log in.
+//
+// Every ack of a file stream is fsynced. The server listens on nothing unless
+// asked, and then only with credentials. The directory belongs to one process
+// at a time. What must not live here: streams and messages; those are natslog's
+// and work the same on an external server.
+package embedded
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rollcallhq/rollcall/pkg/natslog"
+)
+
+// minStoreLimit is the least store limit that makes sense, in bytes: LOG's
+// share holds a few of the largest frames.
+const minStoreLimit = 64 << 20
+
+// Options of a server.
+type Options struct {
+	// Dir is the data directory. It is created if missing; the store is in its
+	// folder "jetstream", beside the file "lock".
+	Dir string
+	// StoreLimit bounds the bytes of all streams; DefaultStoreLimit if 0. At
+	// least 64 MiB.
+	StoreLimit int64
+	// Listen is a host:port to accept NATS clients on. Empty is none. With it,
+	// User and Password are required.
+	Listen         string
+	User, Password string
+	// TLS, if set, is required of clients that come through Listen.
+	TLS *tls.Config
+	// Logger gets what the server says; slog.Default if nil.
+	Logger *slog.Logger
+}
+
+// Server is a running NATS server.
+type Server struct {
+	nats  *server.Server
+	opts  Options
+	lock  *dirLock
+	limit int64
+}
+
+// Start locks the directory, starts the server and waits until its streams are
+// loaded, which takes longer the more there is to check after an unclean end.
+//
+// Errors are sentences for the operator: the directory is in use by another
+// process, the store cannot be read, a stream that was there is not loaded.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Listen != "" && (o.User == "" || o.Password == "") {
+		return nil, errors.New("the embedded NATS server listens only with credentials; set a user and a password or drop the listen address")
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the data directory: %w", err)
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opts: o, lock: lock}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	s.limit = s.opts.StoreLimit
+	if s.limit == 0 {
+		var err error
+		if s.limit, err = DefaultStoreLimit(s.opts.Dir); err != nil {
+			return err
+		}
+	}
+	if s.limit < minStoreLimit {
+		return fmt.Errorf("a store limit of %d bytes is too small; give at least %d (64 MiB), or free some disk", s.limit, int64(minStoreLimit))
+	}
+	opts, err := s.configuration()
+	if err != nil {
+		return err
+	}
+	if s.nats, err = server.NewServer(opts); err != nil {
+		return fmt.Errorf("configure the embedded NATS server: %w", err)
+	}
+	log := &fatalLogger{Logger: s.opts.Logger.With("component", "nats")}
+	s.nats.SetLoggerV2(log, false, false, false)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.nats.Start()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("the embedded NATS server did not start in time: %w", ctx.Err())
+	}
+	if err := log.err(); err != nil {
+		return fmt.Errorf("start the embedded NATS server: %w", err)
+	}
+	if !s.nats.ReadyForConnections(10 * time.Second) {
+		return errors.New("the embedded NATS server does not accept connections")
+	}
+	if s.nats.JetStreamConfig() == nil {
+		return errors.New("the embedded NATS server started without JetStream; its log says why")
+	}
+	return s.loaded(ctx)
+}
+
+func (s *Server) configuration() (*server.Options, error) {
+	o := &server.Options{
+		ServerName:             "rollcall",
+		JetStream:              true,
+		StoreDir:               s.opts.Dir,
+		JetStreamMaxStore:      s.limit,
+		SyncAlways:             true,
+		MaxPayload:             natslog.MinPayload,
+		NoSigs:                 true,
+		DontListen:             s.opts.Listen == "",
+		DisableJetStreamBanner: true,
+	}
+	if s.opts.Listen == "" {
+		return o, nil
+	}
+	host, port, err := net.SplitHostPort(s.opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("the listen address of the embedded NATS server is not host:port: %w", err)
+	}
+	if o.Port, err = strconv.Atoi(port); err != nil {
+		return nil, fmt.Errorf("the port of the embedded NATS server is not a number: %w", err)
+	}
+	if o.Port == 0 {
+		o.Port = server.RANDOM_PORT
+	}
+	o.Host, o.Username, o.Password = host, s.opts.User, s.opts.Password
+	if s.opts.TLS != nil {
+		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.opts.TLS, 5
+	}
+	return o, nil
+}
+
+// loaded compares the streams on disk with those that the server serves. The
+// server skips a stream whose description is damaged with a line in its log,
+// and would then create an empty one of that name.
+func (s *Server) loaded(ctx context.Context) error {
+	streams := filepath.Join(s.opts.Dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams")
+	entries, err := os.ReadDir(streams)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	nc, err := s.Connect()
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		_, err := js.Stream(ctx, e.Name())
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("the stream %s is on disk in %s, but NATS could not load it; restore its meta.inf and meta.sum from a backup, or move the folder away to start without it", e.Name(), streams)
+		}
+		if err != nil {
+			return fmt.Errorf("ask for the stream %s: %w", e.Name(), err)
+		}
+	}
+	return nil
+}
+
+// Connect opens a connection inside the process. The caller closes it.
+func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
+	all := append(natslog.ConnectOptions(), nats.InProcessServer(s.nats))
+	if s.opts.Listen != "" {
+		all = append(all, nats.UserInfo(s.opts.User, s.opts.Password))
+	}
+	nc, err := nats.Connect("", append(all, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
+	}
+	return nc, nil
+}
+
+// StoreLimit returns the bound of all streams' bytes.
+func (s *Server) StoreLimit() int64 { return s.limit }
+
+// Addr returns where the server listens, nil if nowhere.
+func (s *Server) Addr() net.Addr {
+	if s.opts.Listen == "" {
+		return nil
+	}
+	return s.nats.Addr()
+}
+
+// Close stops the server after it has written everything, and frees the
+// directory. It may be called twice.
+func (s *Server) Close() error {
+	if s.nats != nil {
+		s.nats.Shutdown()
+		s.nats.WaitForShutdown()
+	}
+	return s.lock.release()
+}

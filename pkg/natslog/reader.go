@@ -1,0 +1,190 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rollcallhq/rollcall/events/frame"
+	"github.com/rollcallhq/rollcall/pkg/eventlog"
+)
+
+const (
+	retryPause    = 50 * time.Millisecond
+	retryPauseMax = 2 * time.Second
+)
+
+// reader yields a partition's frames through a consumer of its own. The
+// consumer is thrown away and made anew at its position whenever anything is
+// odd: a lost connection, a missed heartbeat, a message that does not follow.
+// Only what is still wrong with a fresh consumer is damage.
+type reader struct {
+	log     *Log
+	chain   eventlog.Chain
+	pull    *pull
+	status  chan nats.Status
+	suspect bool // the last message did not follow; the consumer is fresh
+	pause   time.Duration
+	final   error
+	closed  bool
+}
+
+// Open starts a reader. See eventlog.Source.
+func (l *Log) Open(ctx context.Context, after eventlog.Position) (eventlog.Reader, error) {
+	r := &reader{log: l, chain: eventlog.Chain{At: after}, status: l.nc.StatusChanged(nats.CONNECTED), pause: retryPause}
+	if err := r.start(ctx); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Next waits for the next frame. See eventlog.Reader.
+func (r *reader) Next(ctx context.Context) (eventlog.Entry, error) {
+	for {
+		switch {
+		case r.closed:
+			return eventlog.Entry{}, eventlog.ErrClosed
+		case r.final != nil:
+			return eventlog.Entry{}, r.final
+		case ctx.Err() != nil:
+			return eventlog.Entry{}, ctx.Err()
+		}
+		if r.pull == nil {
+			if err := r.start(ctx); err != nil {
+				return eventlog.Entry{}, r.failed(ctx, err)
+			}
+		}
+		seq, b, err := r.pull.next(ctx, r.status)
+		if errors.Is(err, errStale) {
+			r.drop()
+			continue
+		}
+		if err != nil {
+			return eventlog.Entry{}, err
+		}
+		e, err := r.chain.Admit(seq, b)
+		if err == nil {
+			r.suspect, r.pause = false, retryPause
+			return e, nil
+		}
+		if !r.suspect {
+			r.suspect = true
+			r.drop()
+			continue
+		}
+		r.final = err
+		r.drop()
+	}
+}
+
+// failed waits a moment, so that a caller may try again at once.
+func (r *reader) failed(ctx context.Context, err error) error {
+	if errors.Is(err, eventlog.ErrDamaged) {
+		r.final = err
+		return err
+	}
+	if _, ok := errors.AsType[*eventlog.MismatchError](err); ok {
+		r.final = err
+		return err
+	}
+	if !sleep(ctx, r.pause) {
+		return ctx.Err()
+	}
+	r.pause = min(2*r.pause, retryPauseMax)
+	return err
+}
+
+// start verifies the position against the log and makes a consumer behind it.
+func (r *reader) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	at := r.chain.At
+	if err := r.log.verify(ctx, at); err != nil {
+		return err
+	}
+	config := jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverAllPolicy,
+		FilterSubject:     r.log.subject,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: consumerIdle,
+	}
+	if at.Seq > 0 {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, at.Seq+1
+	}
+	consumer, err := r.log.stream.CreateConsumer(ctx, config)
+	if err != nil {
+		return unavailable(err)
+	}
+	p, err := newPull(r.log, consumer.CachedInfo().Name)
+	if err != nil {
+		return unavailable(err)
+	}
+	r.pull = p
+	return nil
+}
+
+// verify asks the leader whether the log still holds the frame at the position
+// and whether its last frame can be read.
+func (l *Log) verify(ctx context.Context, at eventlog.Position) error {
+	tail, err := l.tail.wait(ctx)
+	if err != nil {
+		return unavailableUnlessDamaged(err)
+	}
+	if tail < at.Seq {
+		return &eventlog.MismatchError{Want: at}
+	}
+	if at.Seq > 0 {
+		m, err := l.stream.GetMsg(ctx, at.Seq)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return &eventlog.MismatchError{Want: at}
+		case err != nil:
+			return unavailable(err)
+		}
+		if h := frame.Sum(m.Data); h != at.Hash || m.Subject != l.subject {
+			return &eventlog.MismatchError{Want: at, Found: h}
+		}
+	}
+	if tail > at.Seq {
+		_, err := l.stream.GetMsg(ctx, tail)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			return &eventlog.GapError{Seq: tail, Want: at.Index + 1}
+		case err != nil:
+			return unavailable(err)
+		}
+	}
+	return nil
+}
+
+func unavailableUnlessDamaged(err error) error {
+	if errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+}
+
+func (r *reader) drop() {
+	if r.pull != nil {
+		r.pull.close()
+		r.pull = nil
+	}
+}
+
+// Close frees the consumer. See eventlog.Reader.
+func (r *reader) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.drop()
+	r.log.nc.RemoveStatusListener(r.status)
+	return nil
+}
