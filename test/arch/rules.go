@@ -10,6 +10,7 @@ const (
 	Port       Layer = "port"
 	Adapter    Layer = "adapter"
 	Shell      Layer = "shell"
+	Contract   Layer = "contract"
 	Suite      Layer = "suite"
 	Service    Layer = "service"
 	Main       Layer = "main"
@@ -96,15 +97,19 @@ var Ours = Rules{
 			Reason: "the shell around the core loads, folds, decides and appends; what it reads and writes is handed to it",
 		},
 		{
+			Layer: Contract, May: []Layer{Contract}, Clock: true,
+			Reason: "generated clients and servers of the API know the wire only, so that a client can import them alone",
+		},
+		{
 			Layer: Suite, May: []Layer{Vocabulary, Core, Port}, Clock: true,
 			Reason: "a conformance suite sees an adapter through its port only; it links testing, so no binary may link it",
 		},
 		{
-			Layer: Service, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Service}, Clock: true, Outside: true,
+			Layer: Service, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Service}, Clock: true, Outside: true,
 			Reason: "services meet in the log: one that called another would have to be deployed, scaled and secured with it",
 		},
 		{
-			Layer: Main, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Service, Main}, Clock: true, Outside: true,
+			Layer: Main, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Service, Main}, Clock: true, Outside: true,
 			Reason: "main packages parse, wire and run",
 		},
 	},
@@ -120,6 +125,10 @@ var Ours = Rules{
 		{
 			Layer: Core, Packages: []string{"pkg/directory"}, Outside: []string{"github.com/tidwall/btree"},
 			Reason: "decide and evolve; the B-tree is a data structure without effects and keeps the overlay ordered",
+		},
+		{
+			Layer: Core, Packages: []string{"pkg/announce"},
+			Reason: "which public events a fact causes, as a function of rows",
 		},
 		{
 			Layer: Core, Packages: []string{"pkg/scim/...", "pkg/webhook"},
@@ -138,12 +147,24 @@ var Ours = Rules{
 			Reason: "the log on JetStream, embedded or not",
 		},
 		{
+			Layer: Adapter, Packages: []string{"pkg/lease"}, Outside: []string{"github.com/nats-io"},
+			Reason: "who does the work, decided in a key-value bucket",
+		},
+		{
 			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"},
 			Reason: "read models in bbolt",
 		},
 		{
 			Layer: Shell, Packages: []string{"pkg/commit", "pkg/replica"}, Also: []string{"pkg/readmodel"},
 			Reason: "how a partition is written and followed; rows and position share one bbolt transaction, so the store is named, not abstracted",
+		},
+		{
+			Layer: Contract, Packages: []string{"pkg/api/..."},
+			Outside: []string{
+				"connectrpc.com/connect", "github.com/grpc-ecosystem/grpc-gateway",
+				"google.golang.org/genproto", "google.golang.org/grpc", "google.golang.org/protobuf",
+			},
+			Reason: "the .proto files and what buf makes of them",
 		},
 		{
 			Layer: Suite, Packages: []string{"pkg/eventlog/logtest", "pkg/readmodel/storetest"},
