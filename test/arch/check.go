@@ -90,7 +90,7 @@ func (c *checker) own(path string, row *Row, layer LayerRule, imp string) {
 		c.report(path, "import", "%s is in ring %s, closed to ring %s; %s", imp, other.Layer, layer.Layer, layer.Reason)
 		return
 	}
-	if a, b := service(path), service(imp); layer.Layer == Service && a != b && b != "" {
+	if layer.Layer == Service && other.Layer == Service && service(path) != service(imp) {
 		c.report(path, "service", "%s belongs to another service; %s", imp, layer.Reason)
 	}
 }
@@ -128,13 +128,10 @@ func (c *checker) rows(path string) []*Row {
 	return rows
 }
 
-// service returns the name of the service that a package belongs to.
+// service returns the name of the service that a package below services/
+// belongs to.
 func service(path string) string {
-	rest, ok := strings.CutPrefix(path, "services/")
-	if !ok {
-		return ""
-	}
-	name, _, _ := strings.Cut(rest, "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "services/"), "/")
 	return name
 }
 

@@ -12,6 +12,7 @@ const (
 	Shell      Layer = "shell"
 	Contract   Layer = "contract"
 	Suite      Layer = "suite"
+	Edge       Layer = "edge"
 	Service    Layer = "service"
 	Main       Layer = "main"
 )
@@ -105,11 +106,15 @@ var Ours = Rules{
 			Reason: "a conformance suite sees an adapter through its port only; it links testing, so no binary may link it",
 		},
 		{
-			Layer: Service, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Service}, Clock: true, Outside: true,
+			Layer: Edge, May: []Layer{Vocabulary, Core, Port, Edge}, Clock: true, Outside: true,
+			Reason: "what all services show the network is one port; it knows how to serve, not what",
+		},
+		{
+			Layer: Service, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Edge, Service}, Clock: true, Outside: true,
 			Reason: "services meet in the log: one that called another would have to be deployed, scaled and secured with it",
 		},
 		{
-			Layer: Main, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Service, Main}, Clock: true, Outside: true,
+			Layer: Main, May: []Layer{Vocabulary, Core, Port, Adapter, Shell, Contract, Edge, Service, Main}, Clock: true, Outside: true,
 			Reason: "main packages parse, wire and run",
 		},
 	},
@@ -170,6 +175,10 @@ var Ours = Rules{
 			Layer: Suite, Packages: []string{"pkg/eventlog/logtest", "pkg/readmodel/storetest"},
 			Outside: []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 			Reason:  "what every adapter of a port has to pass",
+		},
+		{
+			Layer: Edge, Packages: []string{"services/web"},
+			Reason: "the router, its limits, metrics and logs",
 		},
 		{
 			Layer:    Service,
