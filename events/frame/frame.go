@@ -179,17 +179,17 @@ func Decode(b []byte) (Frame, error) {
 		return Frame{}, err
 	}
 	f := Frame{Header: h}
-	n := r.Uvarint()
-	if n > uint64(r.Len()) {
-		return Frame{}, ErrMalformed
+	n, err := count(r, leastCommit)
+	if err != nil {
+		return Frame{}, err
 	}
 	f.Commits = make([]Commit, 0, n)
 	var names interner
 	for range n {
 		c := Commit{Command: r.String()}
-		m := r.Uvarint()
-		if r.Err() != nil || m > uint64(r.Len()) {
-			return Frame{}, ErrMalformed
+		m, err := count(r, leastEvent)
+		if err != nil {
+			return Frame{}, err
 		}
 		c.Events = make([]events.Event, m)
 		for i := range c.Events {
@@ -207,10 +207,32 @@ func Decode(b []byte) (Frame, error) {
 		}
 		f.Commits = append(f.Commits, c)
 	}
-	if r.Err() != nil || r.Len() != 0 {
-		return Frame{}, ErrMalformed
+	if r.Err() != nil {
+		return Frame{}, fmt.Errorf("%w: %w", ErrMalformed, r.Err())
+	}
+	if r.Len() != 0 {
+		return Frame{}, fmt.Errorf("%w: %d bytes behind its end", ErrMalformed, r.Len())
 	}
 	return f, nil
+}
+
+// The least bytes that a commit and an event take: one for each field.
+const (
+	leastCommit = 2
+	leastEvent  = 9
+)
+
+// count reads how many items follow. More than could fit into what is left are
+// refused before anything is allocated for them.
+func count(r *wire.Reader, least int) (int, error) {
+	n := r.Uvarint()
+	if r.Err() != nil {
+		return 0, fmt.Errorf("%w: %w", ErrMalformed, r.Err())
+	}
+	if n > uint64(r.Len()/least) { //nolint:gosec // a length
+		return 0, fmt.Errorf("%w: it announces %d items, more than its %d bytes can hold", ErrMalformed, n, r.Len())
+	}
+	return int(n), nil //nolint:gosec // bounded by the lines above
 }
 
 // interner shares the strings that repeat through a frame: types, actors and

@@ -9,11 +9,18 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
-// ErrTruncated says that the input ended inside a field.
-var ErrTruncated = errors.New("wire: input ends inside a field")
+var (
+	// ErrTruncated says that the input ended inside a field.
+	ErrTruncated = errors.New("wire: input ends inside a field")
+	// ErrNotCanonical says that a field is written in another way than this
+	// package writes it. One value has one encoding, so that what was decoded
+	// and encoded again is the same bytes, with the same hash.
+	ErrNotCanonical = errors.New("wire: a field is not in its canonical form")
+)
 
 // AppendUvarint appends v in the variable-length form of encoding/binary.
 func AppendUvarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
@@ -65,7 +72,11 @@ func (r *Reader) Uvarint() uint64 {
 	}
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 {
-		r.fail()
+		r.fail(ErrTruncated)
+		return 0
+	}
+	if n > 1 && r.rest[n-1] == 0 {
+		r.fail(ErrNotCanonical)
 		return 0
 	}
 	r.rest = r.rest[n:]
@@ -84,7 +95,7 @@ func (r *Reader) Uint64() uint64 {
 // Fixed returns the next n bytes without copying them, nil on error.
 func (r *Reader) Fixed(n int) []byte {
 	if r.err != nil || n < 0 || n > len(r.rest) {
-		r.fail()
+		r.fail(ErrTruncated)
 		return nil
 	}
 	b := r.rest[:n:n]
@@ -96,7 +107,7 @@ func (r *Reader) Fixed(n int) []byte {
 func (r *Reader) Bytes() []byte {
 	n := r.Uvarint()
 	if r.err != nil || n > uint64(len(r.rest)) {
-		r.fail()
+		r.fail(ErrTruncated)
 		return nil
 	}
 	return r.Fixed(int(n)) //nolint:gosec // bounded by the line above
@@ -105,10 +116,13 @@ func (r *Reader) Bytes() []byte {
 // String reads a length-prefixed field as a string.
 func (r *Reader) String() string { return string(r.Bytes()) }
 
-// Bool reads one byte; anything but 0 is true.
+// Bool reads one byte, 0 or 1.
 func (r *Reader) Bool() bool {
 	b := r.Fixed(1)
-	return b != nil && b[0] != 0
+	if b != nil && b[0] > 1 {
+		r.fail(ErrNotCanonical)
+	}
+	return b != nil && b[0] == 1
 }
 
 // Time reads what AppendTime wrote, in UTC.
@@ -117,11 +131,15 @@ func (r *Reader) Time() time.Time {
 	if v == 0 {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(v)).UTC() //nolint:gosec // written by AppendTime
+	if v > math.MaxInt64 {
+		r.fail(ErrNotCanonical)
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(v)).UTC() //nolint:gosec // bounded by the lines above
 }
 
-func (r *Reader) fail() {
+func (r *Reader) fail(err error) {
 	if r.err == nil {
-		r.err = ErrTruncated
+		r.err = err
 	}
 }
