@@ -1,0 +1,13 @@
+// Package api is the home of Rollcall's API contract: the .proto files in
+// proto, how their methods appear over REST (proto/http.yaml), and the Go code
+// that buf generates from both into gen.
+//
+// The scalekit.v1 packages keep the names and numbers that the Scalekit SDKs
+// put on the wire, so that those work after changing one URL; rollcall.v1 is
+// what those do not cover. A number is never given to another field.
+//
+// What must not live here: the implementation (services/projector/api) and
+// anything written by hand under gen, except the package comments.
+package api
+
+//go:generate buf generate
