@@ -19,6 +19,7 @@ TIMEOUT  ?= 10m
 ARGS     ?=
 
 RACEFLAG := $(if $(filter 1 true yes,$(RACE)),-race)
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SHIPPED  := ./events/...,./pkg/...,./services/...
 MODULES  := events pkg services test
 TOOLS    := test/tools test/tools/buf test/tools/lint
@@ -42,7 +43,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build the static binary .bin/rollcall
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(ROLLCALL) ./services/cmd/rollcall
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o $(ROLLCALL) ./services/cmd/rollcall
 
 .PHONY: run
 run: build ## Run everything in one process; ARGS="--listen 127.0.0.1:9000" adds flags
