@@ -156,6 +156,10 @@ var Ours = Rules{
 			Reason: "who does the work, decided in a key-value bucket",
 		},
 		{
+			Layer: Adapter, Packages: []string{"pkg/credential", "pkg/seal"},
+			Reason: "secrets come from the system's randomness and a key file; only services make or open them",
+		},
+		{
 			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"},
 			Reason: "read models in bbolt",
 		},
