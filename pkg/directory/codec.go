@@ -54,6 +54,11 @@ func EncodeRow(r Row) ([]byte, error) {
 		b = wire.AppendUvarint(b, r.Groups)
 		b = wire.AppendTime(b, r.UsersUpdated)
 		return wire.AppendTime(b, r.GroupsUpdated), nil
+	case *Announced:
+		b := []byte{rowFormat}
+		b = wire.AppendUvarint(b, r.Version)
+		b = wire.AppendBool(b, r.Live)
+		return append(b, r.Digest[:]...), nil
 	default:
 		return json.Marshal(r)
 	}
@@ -68,6 +73,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeGroup(b)
 	case TableCounts:
 		return decodeCounts(b)
+	case TableAnnounced:
+		return decodeAnnounced(b)
 	case TableEnvironment:
 		return decodeJSON[Environment](k, b)
 	case TableOrganization:
@@ -157,4 +164,17 @@ func decodeCounts(b []byte) (Row, error) {
 		return nil, fmt.Errorf("decode counts row: %w", r.Err())
 	}
 	return c, nil
+}
+
+func decodeAnnounced(b []byte) (Row, error) {
+	r, err := open(b, "announced")
+	if err != nil {
+		return nil, err
+	}
+	a := &Announced{Version: r.Uvarint(), Live: r.Bool()}
+	copy(a.Digest[:], r.Fixed(len(a.Digest)))
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode announced row: %w", r.Err())
+	}
+	return a, nil
 }

@@ -39,6 +39,7 @@ const (
 	TableMemberOf         Table = 'b' // member, group -> Ref()
 	TableCounts           Table = 'N' // dir -> *Counts
 	TableFanout           Table = 'f' // job -> *Fanout
+	TableAnnounced        Table = 'v' // resource -> *Announced, in projectors only
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could

@@ -101,3 +101,6 @@ func (o *Overlay) Scan(prefix, after Key, yield func(Key, Row) bool) error {
 	upTo("")
 	return nil
 }
+
+// Set records one change.
+func (o *Overlay) Set(k Key, r Row) { o.rows.Set(k, r) }

@@ -146,6 +146,18 @@ type Fanout struct {
 	Steps uint64 `json:"steps"`
 }
 
+// Announced is what receivers of public events were last told of a resource.
+// Only projectors keep it.
+type Announced struct {
+	// Version counts the resource's public events.
+	Version uint64
+	// Live says that the last of them was not a deletion.
+	Live bool
+	// Digest is of everything that a receiver sees, to tell a change from none.
+	Digest [16]byte
+}
+
+func (*Announced) row()    {}
 func (Ref) row()           {}
 func (*Environment) row()  {}
 func (*Organization) row() {}

@@ -1,0 +1,134 @@
+package public
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Head is what the data of every directory resource begins with.
+type Head struct {
+	ID             string `json:"id"`
+	OrganizationID string `json:"organization_id"`
+	DirectoryID    string `json:"directory_id,omitempty"`
+	// Version rises with every public event of the resource: a receiver that
+	// has seen a higher one can drop this event.
+	Version uint64 `json:"version"`
+}
+
+// User is the data of UserCreated and UserUpdated. Attributes that the
+// directory does not know are left out; the lists and objects are always there.
+type User struct {
+	Head
+	DirectoryProviderID string          `json:"dp_id,omitempty"` // SCIM externalId
+	PreferredUsername   string          `json:"preferred_username,omitempty"`
+	Email               string          `json:"email,omitempty"`
+	Active              bool            `json:"active"`
+	Name                string          `json:"name,omitempty"`
+	GivenName           string          `json:"given_name,omitempty"`
+	FamilyName          string          `json:"family_name,omitempty"`
+	Nickname            string          `json:"nickname,omitempty"`
+	Title               string          `json:"title,omitempty"`
+	UserType            string          `json:"user_type,omitempty"`
+	Department          string          `json:"department,omitempty"`
+	Division            string          `json:"division,omitempty"`
+	CostCenter          string          `json:"cost_center,omitempty"`
+	EmployeeID          string          `json:"employee_id,omitempty"`
+	Organization        string          `json:"organization,omitempty"`
+	PhoneNumber         string          `json:"phone_number,omitempty"`
+	Picture             string          `json:"picture,omitempty"`
+	Profile             string          `json:"profile,omitempty"`
+	Language            string          `json:"language,omitempty"`
+	Locale              string          `json:"locale,omitempty"`
+	Zoneinfo            string          `json:"zoneinfo,omitempty"`
+	Address             *Address        `json:"address,omitempty"`
+	Groups              []GroupRef      `json:"groups"`
+	Roles               []RoleRef       `json:"roles"`
+	CustomAttributes    map[string]any  `json:"custom_attributes"`
+	RawAttributes       json.RawMessage `json:"raw_attributes"`
+}
+
+// Address is a postal address.
+type Address struct {
+	Formatted     string `json:"formatted,omitempty"`
+	StreetAddress string `json:"street_address,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	Country       string `json:"country,omitempty"`
+}
+
+// GroupRef names a group that a user is in.
+type GroupRef struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// RoleRef names a role that a user has.
+type RoleRef struct {
+	RoleName string `json:"role_name"`
+}
+
+// The reasons of a UserDeleted.
+const (
+	ReasonDeleted     = "deleted"
+	ReasonDeactivated = "deactivated"
+)
+
+// DeletedUser is the data of UserDeleted.
+type DeletedUser struct {
+	Head
+	DirectoryProviderID string `json:"dp_id,omitempty"`
+	Email               string `json:"email,omitempty"`
+	// Reason is ReasonDeleted or ReasonDeactivated.
+	Reason string `json:"reason"`
+}
+
+// Group is the data of GroupCreated and GroupUpdated.
+type Group struct {
+	Head
+	DisplayName   string          `json:"display_name"`
+	ExternalID    *string         `json:"external_id"` // null when the provider sent none
+	RawAttributes json.RawMessage `json:"raw_attributes"`
+}
+
+// DeletedGroup is the data of GroupDeleted.
+type DeletedGroup struct {
+	Head
+	DisplayName         string          `json:"display_name"`
+	DirectoryProviderID *string         `json:"dp_id"`
+	RawAttributes       json.RawMessage `json:"raw_attributes"`
+}
+
+// Directory is the data of DirectoryEnabled and DirectoryDisabled.
+type Directory struct {
+	Head
+	DirectoryType string    `json:"directory_type"`
+	Provider      string    `json:"provider,omitempty"`
+	Enabled       bool      `json:"enabled"`
+	UpdatedAt     time.Time `json:"updated_at"`
+}
+
+// Organization is the data of the organization's own events.
+type Organization struct {
+	ID          string            `json:"id"`
+	Version     uint64            `json:"version"`
+	DisplayName string            `json:"display_name"`
+	ExternalID  string            `json:"external_id,omitempty"`
+	RegionCode  string            `json:"region_code,omitempty"`
+	CreateTime  time.Time         `json:"create_time"`
+	UpdateTime  time.Time         `json:"update_time"`
+	DeletedAt   *time.Time        `json:"deleted_at,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Settings    Settings          `json:"settings"`
+}
+
+// Settings is an organization's features.
+type Settings struct {
+	Features []Feature `json:"features"`
+}
+
+// Feature is one thing that an organization may use.
+type Feature struct {
+	Name    string `json:"name"`
+	Enabled bool   `json:"enabled"`
+}

@@ -1,0 +1,166 @@
+// Package announce decides which public events a log event causes, and what
+// they show.
+//
+// A receiver is told of a resource when what it would see of it changes, and
+// only then. For every resource the projector keeps what receivers were last
+// told (a directory.Announced row: a version, whether it was a deletion, and a
+// digest of all that was visible); an event is due when that no longer fits.
+// That one rule covers membership, renames, fan-outs and repeats alike: who
+// joined a group while a rename was under way is told once, not twice.
+//
+// The package is pure. What must not live here: reading the log, the outbox,
+// sending (services/projector).
+package announce
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/pkg/directory"
+)
+
+// Announcement is a public event that is due, not yet written as bytes.
+type Announcement struct {
+	Type         public.Type
+	Number       public.Number
+	At           time.Time
+	Organization string
+	Directory    string
+	Data         any
+}
+
+// Body returns the bytes that receivers get.
+func (a Announcement) Body(environment string) ([]byte, error) {
+	return public.New(a.Type, a.Number, a.At, environment, a.Organization, a.Data).Body()
+}
+
+// Fold folds one log event into the overlay and returns the public events that
+// it causes, in order. ordinal is the event's place in the log, from 1.
+//
+// Errors mean a poison event: the overlay then holds none of its changes.
+func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement, error) {
+	touched, err := subjects(o, e)
+	if err != nil {
+		return nil, err
+	}
+	before := make([]directory.Row, len(touched))
+	for i, k := range touched {
+		if before[i], err = o.Get(k); err != nil {
+			return nil, err
+		}
+	}
+	changes, err := directory.Evolve(o, e)
+	if err != nil {
+		return nil, err
+	}
+	if len(touched) == 0 {
+		o.Apply(changes)
+		return nil, nil
+	}
+	// The event's own layer first: if a later step fails, nothing is left of it.
+	top := directory.NewOverlay(o)
+	top.Apply(changes)
+	t := telling{view: top, e: e, ordinal: ordinal}
+	for i, k := range touched {
+		after, err := top.Get(k)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.tell(k, before[i], after); err != nil {
+			return nil, err
+		}
+	}
+	o.Apply(changes)
+	o.Apply(t.changes)
+	return t.due, nil
+}
+
+// subjects returns the keys of the rows that the event may change for
+// receivers, each once.
+func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
+	var keys []directory.Key
+	switch e.Type {
+	case events.TypeUserCreated, events.TypeUserUpdated, events.TypeUserDeleted:
+		return []directory.Key{directory.Make(directory.TableUser, e.Directory, e.Resource)}, nil
+	case events.TypeOrganizationCreated, events.TypeOrganizationUpdated, events.TypeOrganizationDeleted:
+		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
+	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
+		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil
+	case events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted:
+		keys = append(keys, directory.Make(directory.TableGroup, e.Directory, e.Resource))
+	}
+	touched, err := directory.Touched(v, e)
+	return append(keys, touched...), err
+}
+
+// telling is one Fold under way.
+type telling struct {
+	view    directory.View
+	e       events.Event
+	ordinal uint64
+	due     []Announcement
+	changes []directory.Change
+}
+
+func (t *telling) tell(k directory.Key, before, after directory.Row) error {
+	switch k.Table() {
+	case directory.TableUser:
+		b, _ := before.(*directory.User)
+		a, _ := after.(*directory.User)
+		return t.user(b, a)
+	case directory.TableGroup:
+		b, _ := before.(*directory.Group)
+		a, _ := after.(*directory.Group)
+		return t.group(b, a)
+	case directory.TableOrganization:
+		b, _ := before.(*directory.Organization)
+		a, _ := after.(*directory.Organization)
+		return t.organization(b, a)
+	case directory.TableDirectory:
+		if a, ok := after.(*directory.Directory); ok {
+			return t.directory(a)
+		}
+	}
+	return nil
+}
+
+// told returns what receivers were last told of a resource.
+func (t *telling) told(id string) (*directory.Announced, error) {
+	a, ok, err := directory.Get[*directory.Announced](t.view, directory.Make(directory.TableAnnounced, id))
+	if !ok {
+		a = &directory.Announced{}
+	}
+	return a, err
+}
+
+// say records one public event about a resource and what receivers know now.
+func (t *telling) say(id string, was *directory.Announced, live bool, digest [16]byte, typ public.Type, data func(version uint64) any) {
+	now := &directory.Announced{Version: was.Version + 1, Live: live, Digest: digest}
+	t.due = append(t.due, Announcement{
+		Type: typ, Number: public.NumberOf(t.ordinal, len(t.due)), At: t.e.At,
+		Organization: t.e.Organization, Directory: t.e.Directory, Data: data(now.Version),
+	})
+	t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, id), Row: now})
+}
+
+// forget drops what was told of a resource that is gone for good.
+func (t *telling) forget(id string) {
+	t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, id)})
+}
+
+// digest is of several texts, each behind its length.
+type digest struct{ b []byte }
+
+func (d *digest) add(s string) {
+	d.b = binary.AppendUvarint(d.b, uint64(len(s)))
+	d.b = append(d.b, s...)
+}
+
+func (d *digest) sum() (out [16]byte) {
+	s := sha256.Sum256(d.b)
+	copy(out[:], s[:])
+	return out
+}

@@ -1,0 +1,129 @@
+package announce
+
+import (
+	"sort"
+	"time"
+
+	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/pkg/directory"
+)
+
+// group tells of a group. Who is in it is told with the users.
+func (t *telling) group(before, after *directory.Group) error {
+	g := after
+	if g == nil {
+		g = before
+	}
+	if g == nil {
+		return nil
+	}
+	was, err := t.told(g.ID)
+	if err != nil {
+		return err
+	}
+	var external *string
+	if g.ExternalID != "" {
+		external = &g.ExternalID
+	}
+	if after == nil {
+		if was.Live {
+			t.say(g.ID, was, false, [16]byte{}, public.GroupDeleted, func(v uint64) any {
+				return public.DeletedGroup{
+					Head: head(g.ID, g.Organization, g.Directory, v), DisplayName: g.DisplayName, DirectoryProviderID: external, RawAttributes: g.Attributes,
+				}
+			})
+		}
+		t.forget(g.ID)
+		return nil
+	}
+	var d digest
+	d.add(string(g.Attributes))
+	seen := d.sum()
+	typ := public.GroupUpdated
+	switch {
+	case !was.Live:
+		typ = public.GroupCreated
+	case was.Digest == seen:
+		return nil
+	}
+	t.say(g.ID, was, true, seen, typ, func(v uint64) any {
+		return public.Group{Head: head(g.ID, g.Organization, g.Directory, v), DisplayName: g.DisplayName, ExternalID: external, RawAttributes: g.Attributes}
+	})
+	return nil
+}
+
+// directory tells that a directory was enabled or disabled.
+func (t *telling) directory(r *directory.Directory) error {
+	was, err := t.told(r.ID)
+	if err != nil || was.Live == r.Enabled {
+		return err
+	}
+	typ := public.DirectoryDisabled
+	if r.Enabled {
+		typ = public.DirectoryEnabled
+	}
+	t.say(r.ID, was, r.Enabled, [16]byte{}, typ, func(v uint64) any {
+		return public.Directory{
+			Head: head(r.ID, r.Organization, r.ID, v), DirectoryType: r.Kind, Provider: r.Provider, Enabled: r.Enabled, UpdatedAt: r.Updated,
+		}
+	})
+	return nil
+}
+
+// organization tells of a customer.
+func (t *telling) organization(before, after *directory.Organization) error {
+	o := after
+	if o == nil {
+		o = before
+	}
+	if o == nil {
+		return nil
+	}
+	was, err := t.told(o.ID)
+	if err != nil {
+		return err
+	}
+	payload := func(deleted *time.Time) func(uint64) any {
+		return func(v uint64) any {
+			return public.Organization{
+				ID: o.ID, Version: v, DisplayName: o.DisplayName, ExternalID: o.ExternalID, RegionCode: o.RegionCode,
+				CreateTime: o.Created, UpdateTime: o.Updated, DeletedAt: deleted, Metadata: o.Metadata, Settings: DefaultSettings(),
+			}
+		}
+	}
+	if after == nil {
+		at := t.e.At
+		t.say(o.ID, was, false, [16]byte{}, public.OrganizationDeleted, payload(&at))
+		t.forget(o.ID)
+		return nil
+	}
+	var d digest
+	for _, s := range []string{o.DisplayName, o.ExternalID, o.RegionCode, o.Slug, o.LogoURL} {
+		d.add(s)
+	}
+	keys := make([]string, 0, len(o.Metadata))
+	for k := range o.Metadata {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	for _, k := range keys {
+		d.add(k)
+		d.add(o.Metadata[k])
+	}
+	seen := d.sum()
+	typ := public.OrganizationUpdated
+	switch {
+	case !was.Live:
+		typ = public.OrganizationCreated
+	case was.Digest == seen:
+		return nil
+	}
+	t.say(o.ID, was, true, seen, typ, payload(nil))
+	return nil
+}
+
+// DefaultSettings is what every organization may use: directory sync is what
+// this server offers, single sign-on it does not.
+func DefaultSettings() public.Settings {
+	return public.Settings{Features: []public.Feature{{Name: "sso", Enabled: false}, {Name: "dir_sync", Enabled: true}}}
+}

@@ -1,0 +1,233 @@
+package directory
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/patch"
+)
+
+type (
+	// CreateGroup adds a group with its members. Members that the directory does
+	// not hold are left out, so that one unknown id does not cost the whole push.
+	CreateGroup struct {
+		Scope   Scope             `json:"scope"`
+		State   events.GroupState `json:"state"`
+		Members []string          `json:"members,omitempty"`
+	}
+	// ReplaceGroup sets a group's attributes and members (PUT).
+	ReplaceGroup struct {
+		Scope   Scope             `json:"scope"`
+		ID      string            `json:"id"`
+		State   events.GroupState `json:"state"`
+		Members []string          `json:"members,omitempty"`
+	}
+	// PatchGroup changes attributes and members as of when it is decided. Its
+	// cost is that of the change, not of the group.
+	PatchGroup struct {
+		Scope Scope         `json:"scope"`
+		ID    string        `json:"id"`
+		Patch patch.Request `json:"patch"`
+	}
+	// DeleteGroup removes a group; its members stay.
+	DeleteGroup struct {
+		Scope Scope  `json:"scope"`
+		ID    string `json:"id"`
+	}
+)
+
+func (CreateGroup) name() string  { return "CreateGroup" }
+func (ReplaceGroup) name() string { return "ReplaceGroup" }
+func (PatchGroup) name() string   { return "PatchGroup" }
+func (DeleteGroup) name() string  { return "DeleteGroup" }
+
+// GroupStateOf returns the state that a canonical SCIM group stands for.
+func GroupStateOf(r scim.Resource) (events.GroupState, error) {
+	body, err := scim.Canonical(r)
+	if err != nil {
+		return events.GroupState{}, err
+	}
+	k := scim.Keys(r)
+	return events.GroupState{GroupNames: events.GroupNames{DisplayName: k.DisplayName, ExternalID: k.ExternalID}, Attributes: body}, nil
+}
+
+func (c CreateGroup) decide(d *decision) error {
+	dir, err := c.Scope.live(d.view)
+	if err != nil {
+		return err
+	}
+	s := c.State
+	s.Attributes = rawJSON(s.Attributes)
+	if err := groupNameFree(d.view, dir.ID, s.DisplayName, ""); err != nil {
+		return err
+	}
+	id := d.mint(PrefixGroup)
+	d.resource = Make(TableGroup, dir.ID, id)
+	g := &Group{ID: id, Organization: dir.Organization, Directory: dir.ID}
+	if err := d.emit(g.event(), events.GroupCreated{GroupState: s}); err != nil {
+		return err
+	}
+	g.Revision = 1
+	w := newMembership(d.view, g)
+	if err := w.add(c.Members); err != nil {
+		return err
+	}
+	return d.changeMembers(g, w)
+}
+
+func (c ReplaceGroup) decide(d *decision) error {
+	dir, g, err := c.Scope.group(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	if g, err = d.changeGroup(dir, g, c.State); err != nil {
+		return err
+	}
+	w := newMembership(d.view, g)
+	if err := w.replace(c.Members); err != nil {
+		return err
+	}
+	return d.changeMembers(g, w)
+}
+
+func (c PatchGroup) decide(d *decision) error {
+	dir, g, err := c.Scope.group(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	attributes, members, err := patch.SplitMembers(c.Patch.Operations)
+	if err != nil {
+		return err
+	}
+	d.resource = Make(TableGroup, dir.ID, g.ID)
+	if len(attributes) > 0 {
+		r, err := scim.Decode(g.Attributes)
+		if err != nil {
+			return err
+		}
+		if r, err = patch.Apply(patch.Group, g.ID, r, attributes); err != nil {
+			return err
+		}
+		s, err := GroupStateOf(r)
+		if err != nil {
+			return err
+		}
+		if g, err = d.changeGroup(dir, g, s); err != nil {
+			return err
+		}
+	}
+	w := newMembership(d.view, g)
+	for _, op := range members {
+		switch op.Kind {
+		case patch.MembersAdd:
+			err = w.add(op.IDs)
+		case patch.MembersRemove:
+			err = w.remove(op.IDs)
+		case patch.MembersReplace:
+			err = w.replace(op.IDs)
+		case patch.MembersClear:
+			err = w.replace(nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.changeMembers(g, w)
+}
+
+func (c DeleteGroup) decide(d *decision) error {
+	_, g, err := c.Scope.group(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	return d.emit(g.event(), events.GroupDeleted{GroupNames: g.GroupNames})
+}
+
+// changeGroup emits the change of attributes from g to s, if it is one, and
+// returns the group behind it.
+func (d *decision) changeGroup(dir *Directory, g *Group, s events.GroupState) (*Group, error) {
+	d.resource = Make(TableGroup, dir.ID, g.ID)
+	s.Attributes = rawJSON(s.Attributes)
+	if bytes.Equal(s.Attributes, g.Attributes) {
+		return g, nil
+	}
+	e := events.GroupUpdated{GroupState: s}
+	if g.GroupNames != s.GroupNames {
+		old := g.GroupNames
+		e.Freed = &old
+		if scim.Fold(old.DisplayName) != scim.Fold(s.DisplayName) {
+			if err := groupNameFree(d.view, dir.ID, s.DisplayName, g.ID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := d.emit(g.event(), e); err != nil {
+		return nil, err
+	}
+	after := *g
+	after.Revision, after.GroupState = g.Revision+1, s
+	return &after, nil
+}
+
+// changeMembers emits what the membership came to, in events of bounded size.
+func (d *decision) changeMembers(g *Group, w *membership) error {
+	rev := g.Revision
+	emit := func(ids []string, payload func([]string) events.Payload) error {
+		for chunk := range slices.Chunk(ids, events.MaxMembers) {
+			e := g.event()
+			rev++
+			e.Revision = rev
+			if err := d.emit(e, payload(chunk)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	removed, added, err := w.changes()
+	if err != nil {
+		return err
+	}
+	if err := emit(removed, func(ids []string) events.Payload { return events.GroupMembersRemoved{Members: ids} }); err != nil {
+		return err
+	}
+	return emit(added, func(ids []string) events.Payload { return events.GroupMembersAdded{Members: ids} })
+}
+
+func (g *Group) event() events.Event {
+	return events.Event{Organization: g.Organization, Directory: g.Directory, Resource: g.ID, Revision: g.Revision + 1}
+}
+
+// group finds one within the scope.
+func (s Scope) group(v View, id string) (*Directory, *Group, error) {
+	dir, err := s.live(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, ok, err := get[*Group](v, Make(TableGroup, dir.ID, id))
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "There is no group %q in this directory.", id)
+	}
+	return dir, g, err
+}
+
+// groupNameFree keeps display names unique in a directory: providers match
+// groups by them (facts: Entra), and two that cannot be told apart would merge.
+func groupNameFree(v View, dir, name, but string) error {
+	if err := length("displayName", name, 1, 512); err != nil {
+		return err
+	}
+	taken := false
+	if err := v.Scan(Make(TableGroupDisplay, dir, scim.Fold(name)), "", func(k Key, _ Row) bool {
+		taken = k.Last() != but
+		return !taken
+	}); err != nil {
+		return err
+	}
+	if taken {
+		return fault.New(fault.Conflict, "A group with the displayName %q already exists in this directory.", name).Because(fault.Uniqueness)
+	}
+	return nil
+}

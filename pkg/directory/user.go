@@ -1,0 +1,192 @@
+package directory
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/patch"
+)
+
+type (
+	// CreateUser adds a user to the scope's directory.
+	CreateUser struct {
+		Scope Scope            `json:"scope"`
+		State events.UserState `json:"state"`
+	}
+	// ReplaceUser sets all attributes of a user (PUT). A missing `active` keeps
+	// what was: leaving it out must not let somebody back in.
+	ReplaceUser struct {
+		Scope      Scope            `json:"scope"`
+		ID         string           `json:"id"`
+		State      events.UserState `json:"state"`
+		KeepActive bool             `json:"keep_active,omitempty"`
+	}
+	// PatchUser changes attributes of a user as of when it is decided.
+	PatchUser struct {
+		Scope Scope         `json:"scope"`
+		ID    string        `json:"id"`
+		Patch patch.Request `json:"patch"`
+	}
+	// DeleteUser removes a user for good.
+	DeleteUser struct {
+		Scope Scope  `json:"scope"`
+		ID    string `json:"id"`
+	}
+)
+
+func (CreateUser) name() string  { return "CreateUser" }
+func (ReplaceUser) name() string { return "ReplaceUser" }
+func (PatchUser) name() string   { return "PatchUser" }
+func (DeleteUser) name() string  { return "DeleteUser" }
+
+// UserStateOf returns the state that a canonical SCIM user stands for.
+func UserStateOf(r scim.Resource) (events.UserState, error) {
+	body, err := scim.Canonical(r)
+	if err != nil {
+		return events.UserState{}, err
+	}
+	k := scim.Keys(r)
+	return events.UserState{
+		UserNames: events.UserNames{UserName: k.UserName, ExternalID: k.ExternalID, DisplayName: k.DisplayName, Emails: k.Emails},
+		Active:    k.Active, Address: k.Address, Attributes: body,
+	}, nil
+}
+
+func (c CreateUser) decide(d *decision) error {
+	dir, err := c.Scope.live(d.view)
+	if err != nil {
+		return err
+	}
+	s := c.State
+	s.Attributes = rawJSON(s.Attributes)
+	if err := userNameFree(d.view, dir.ID, s.UserName, ""); err != nil {
+		return err
+	}
+	if dir.Policy.DomainPolicy == DomainPolicyEnforce {
+		if err := domainAllowed(d.view, dir.Organization, s.Address); err != nil {
+			return err
+		}
+	}
+	id := d.mint(PrefixUser)
+	d.resource = Make(TableUser, dir.ID, id)
+	return d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1}, events.UserCreated{UserState: s})
+}
+
+func (c ReplaceUser) decide(d *decision) error {
+	dir, u, err := c.Scope.user(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	s := c.State
+	s.Attributes = rawJSON(s.Attributes)
+	if c.KeepActive && s.Active != u.Active {
+		r, err := scim.Decode(s.Attributes)
+		if err != nil {
+			return err
+		}
+		r["active"] = u.Active
+		if s, err = UserStateOf(r); err != nil {
+			return err
+		}
+	}
+	return d.changeUser(dir, u, s)
+}
+
+func (c PatchUser) decide(d *decision) error {
+	dir, u, err := c.Scope.user(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	r, err := scim.Decode(u.Attributes)
+	if err != nil {
+		return err
+	}
+	if r, err = patch.Apply(patch.User, u.ID, r, c.Patch.Operations); err != nil {
+		return err
+	}
+	s, err := UserStateOf(r)
+	if err != nil {
+		return err
+	}
+	return d.changeUser(dir, u, s)
+}
+
+func (c DeleteUser) decide(d *decision) error {
+	_, u, err := c.Scope.user(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	return d.emit(u.event(), events.UserDeleted{UserNames: u.UserNames, Address: u.Address})
+}
+
+// changeUser emits the change from u to s, if it is one and allowed.
+func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error {
+	d.resource = Make(TableUser, dir.ID, u.ID)
+	if bytes.Equal(s.Attributes, u.Attributes) {
+		return nil
+	}
+	if scim.Fold(s.UserName) != scim.Fold(u.UserName) {
+		if err := userNameFree(d.view, dir.ID, s.UserName, u.ID); err != nil {
+			return err
+		}
+	}
+	if scim.Fold(s.Address) != scim.Fold(u.Address) {
+		if err := addressMayChange(d.view, dir, u.Address, s.Address); err != nil {
+			return err
+		}
+	}
+	e := events.UserUpdated{UserState: s}
+	if old := u.UserNames; old.UserName != s.UserName || old.ExternalID != s.ExternalID || old.DisplayName != s.DisplayName ||
+		!slices.Equal(old.Emails, s.Emails) {
+		e.Freed = &old
+	}
+	return d.emit(u.event(), e)
+}
+
+// addressMayChange holds the directory's e-mail and domain policies for a user
+// that is already in. A user whose address stays as it is may always change, so
+// that nobody is locked in by a domain that was taken away.
+func addressMayChange(v View, dir *Directory, from, to string) error {
+	if dir.Policy.EmailPolicy == EmailPolicyImmutable && from != "" {
+		return fault.New(fault.Invalid, "The e-mail address of a user cannot change in this directory. "+
+			"Set the directory's email_policy to FOLLOW_DIRECTORY to allow it.").Because(fault.Mutability)
+	}
+	if dir.Policy.DomainPolicy == DomainPolicyEnforce {
+		return domainAllowed(v, dir.Organization, to)
+	}
+	return nil
+}
+
+func (u *User) event() events.Event {
+	return events.Event{Organization: u.Organization, Directory: u.Directory, Resource: u.ID, Revision: u.Revision + 1}
+}
+
+// user finds one within the scope.
+func (s Scope) user(v View, id string) (*Directory, *User, error) {
+	dir, err := s.live(v)
+	if err != nil {
+		return nil, nil, err
+	}
+	u, ok, err := get[*User](v, Make(TableUser, dir.ID, id))
+	if err == nil && !ok {
+		err = fault.New(fault.NotFound, "There is no user %q in this directory.", id)
+	}
+	return dir, u, err
+}
+
+func userNameFree(v View, dir, name, but string) error {
+	if err := length("userName", name, 1, 512); err != nil {
+		return err
+	}
+	holder, taken, err := get[Ref](v, Make(TableUserName, dir, scim.Fold(name)))
+	if err != nil {
+		return err
+	}
+	if taken && string(holder) != but {
+		return fault.New(fault.Conflict, "The userName %q is already taken in this directory.", name).Because(fault.Uniqueness)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package readmodel
+
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/rollcallhq/rollcall/pkg/directory"
+)
+
+// Snapshot is the rows as of one checkpoint: a directory.View. It keeps the
+// file's old pages alive, so close it soon. It is for one goroutine.
+type Snapshot struct {
+	tx *bolt.Tx
+}
+
+// Snapshot begins one.
+func (s *Store) Snapshot() (*Snapshot, error) {
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{tx: tx}, nil
+}
+
+// Close ends the snapshot; it may be called twice.
+func (s *Snapshot) Close() error {
+	if s.tx == nil {
+		return nil
+	}
+	tx := s.tx
+	s.tx = nil
+	return tx.Rollback()
+}
+
+// Tx gives access to buckets that were written by Change's extra.
+func (s *Snapshot) Tx() *bolt.Tx { return s.tx }
+
+// Checkpoint returns how far the snapshot's rows are folded.
+func (s *Snapshot) Checkpoint() (Checkpoint, error) { return readCheckpoint(s.tx) }
+
+// Get implements directory.View.
+func (s *Snapshot) Get(k directory.Key) (directory.Row, error) {
+	if k == "" {
+		return nil, nil
+	}
+	b := s.tx.Bucket([]byte{k[0]})
+	if b == nil {
+		return nil, nil
+	}
+	v := b.Get([]byte(k[1:]))
+	if v == nil {
+		return nil, nil
+	}
+	return directory.DecodeRow(k, v)
+}
+
+// Scan implements directory.View. A prefix names its table.
+func (s *Snapshot) Scan(prefix, after directory.Key, yield func(directory.Key, directory.Row) bool) error {
+	if prefix == "" {
+		return nil
+	}
+	b := s.tx.Bucket([]byte{prefix[0]})
+	if b == nil {
+		return nil
+	}
+	p := []byte(prefix[1:])
+	from := p
+	if after > prefix {
+		from = []byte(after[1:])
+		if after[0] != prefix[0] {
+			return nil
+		}
+	}
+	c := b.Cursor()
+	for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, p); k, v = c.Next() {
+		key := directory.Key(prefix[:1]) + directory.Key(k)
+		if key == after {
+			continue
+		}
+		r, err := directory.DecodeRow(key, v)
+		if err != nil {
+			return err
+		}
+		if !yield(key, r) {
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package patch
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+)
+
+// many applies an operation to a multi-valued attribute.
+func (p *patching) many(to map[string]any, a *schema.Attribute, op Op) error {
+	have, _ := to[a.Name].([]any)
+	var err error
+	switch {
+	case op.Path.Filter != nil:
+		have, err = chosen(a, have, op)
+	case op.Path.Sub != "":
+		have, err = each(a, have, op)
+	case op.Verb == Remove:
+		have, err = removed(a, have, op.Value)
+	case op.Verb == Replace:
+		var v any
+		v, err = a.Coerce(op.Value)
+		have, _ = v.([]any)
+	default:
+		have, err = added(a, have, op.Value)
+	}
+	if err != nil {
+		return err
+	}
+	have = slices.DeleteFunc(have, func(e any) bool {
+		m, ok := e.(map[string]any)
+		return ok && len(m) == 0
+	})
+	if len(have) == 0 {
+		delete(to, a.Name)
+		return nil
+	}
+	to[a.Name] = have
+	return nil
+}
+
+// added appends what is not there yet. A value that is primary takes that from
+// the others.
+func added(a *schema.Attribute, have []any, value any) ([]any, error) {
+	v, err := a.Coerce(value)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := v.([]any)
+	for _, e := range list {
+		i := slices.IndexFunc(have, func(h any) bool { return same(h, e) })
+		switch {
+		case i < 0:
+			have = append(have, e)
+			i = len(have) - 1
+		case !reflect.DeepEqual(have[i], e): // the same value with other parts
+			merge(have[i], e)
+		}
+		if m, ok := e.(map[string]any); ok && m["primary"] == true {
+			onlyPrimary(have, i)
+		}
+	}
+	return have, nil
+}
+
+// same reports whether two elements are the same value: equal, or with the same
+// value and type.
+func same(x, y any) bool {
+	m, ok1 := x.(map[string]any)
+	n, ok2 := y.(map[string]any)
+	if !ok1 || !ok2 || m["value"] == nil {
+		return reflect.DeepEqual(x, y)
+	}
+	if !reflect.DeepEqual(m["value"], n["value"]) {
+		return false
+	}
+	return m["type"] == nil || n["type"] == nil || reflect.DeepEqual(m["type"], n["type"])
+}
+
+func merge(into, from any) {
+	m, ok1 := into.(map[string]any)
+	n, ok2 := from.(map[string]any)
+	if ok1 && ok2 {
+		for k, v := range n {
+			m[k] = v
+		}
+	}
+}
+
+func onlyPrimary(list []any, but int) {
+	for i, e := range list {
+		if m, ok := e.(map[string]any); ok && i != but && m["primary"] == true {
+			m["primary"] = false
+		}
+	}
+}
+
+// removed takes out the elements that the value names, or all without a value.
+func removed(a *schema.Attribute, have []any, value any) ([]any, error) {
+	if value == nil {
+		return nil, nil
+	}
+	v, err := a.Coerce(value)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := v.([]any)
+	return slices.DeleteFunc(have, func(h any) bool {
+		return slices.ContainsFunc(list, func(e any) bool { return same(h, e) })
+	}), nil
+}
+
+// each applies an operation to a sub-attribute of every element.
+func each(a *schema.Attribute, have []any, op Op) ([]any, error) {
+	if op.Verb == Remove {
+		for _, e := range have {
+			if m, ok := e.(map[string]any); ok {
+				delete(m, op.Path.Sub)
+			}
+		}
+		return have, nil
+	}
+	v, err := coerceSub(a, op.Path.Sub, op.Value)
+	if err != nil {
+		return nil, err
+	}
+	if op.Path.Sub == "primary" && v == true && len(have) > 1 {
+		return nil, fault.New(fault.Invalid, "%s has several values, of which at most one can be primary; choose it with a filter.", a.Name).Because(fault.InvalidValue)
+	}
+	if len(have) == 0 {
+		have = []any{map[string]any{}}
+	}
+	for _, e := range have {
+		if m, ok := e.(map[string]any); ok {
+			set(m, op.Path.Sub, v)
+		}
+	}
+	return have, nil
+}
+
+// chosen applies an operation to the elements that the filter chooses. An add
+// or replace that chooses none makes the element that the filter describes:
+// the RFC would refuse it (section 3.5.2.3), Entra depends on it.
+func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
+	var at []int
+	for i, e := range have {
+		if filter.MatchElement(a, op.Path.Filter, e) {
+			at = append(at, i)
+		}
+	}
+	if op.Verb == Remove {
+		if op.Path.Sub == "" {
+			return slices.DeleteFunc(have, func(e any) bool { return filter.MatchElement(a, op.Path.Filter, e) }), nil
+		}
+		for _, i := range at {
+			if m, ok := have[i].(map[string]any); ok {
+				delete(m, op.Path.Sub)
+			}
+		}
+		return have, nil
+	}
+	if len(at) == 0 {
+		e, err := described(a, op.Path.Filter)
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, e)
+		at = []int{len(have) - 1}
+	}
+	for _, i := range at {
+		m, ok := have[i].(map[string]any)
+		if !ok {
+			continue
+		}
+		if op.Path.Sub != "" {
+			v, err := coerceSub(a, op.Path.Sub, op.Value)
+			if err != nil {
+				return nil, err
+			}
+			set(m, op.Path.Sub, v)
+		} else {
+			v, err := a.Coerce(op.Value)
+			if err != nil {
+				return nil, err
+			}
+			if list, ok := v.([]any); ok && len(list) > 0 {
+				merge(m, list[0])
+			}
+		}
+	}
+	primary := slices.DeleteFunc(slices.Clone(at), func(i int) bool {
+		m, ok := have[i].(map[string]any)
+		return !ok || m["primary"] != true
+	})
+	if len(primary) > 1 {
+		return nil, fault.New(fault.Invalid, "The filter chooses %d values of %s, of which at most one can be primary.", len(primary), a.Name).Because(fault.InvalidValue)
+	}
+	if len(primary) == 1 {
+		onlyPrimary(have, primary[0])
+	}
+	return have, nil
+}
+
+// described makes the element that a filter of nothing but eq describes.
+func described(a *schema.Attribute, f filter.Expr) (map[string]any, error) {
+	eqs, ok := filter.Conjunction(f)
+	if !ok {
+		return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
+	}
+	e := map[string]any{}
+	for _, eq := range eqs {
+		name := eq.Path
+		if sub := a.Sub(name); sub != nil {
+			name = sub.Name
+		}
+		if strings.Contains(name, ".") {
+			return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
+		}
+		v, err := coerceSub(a, name, eq.Value)
+		if err != nil {
+			return nil, err
+		}
+		set(e, name, v)
+	}
+	return e, nil
+}

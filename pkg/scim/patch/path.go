@@ -1,0 +1,124 @@
+package patch
+
+import (
+	"strings"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+)
+
+// MaxPath is how long a path may be, in bytes.
+const MaxPath = 2048
+
+// Path is where an operation works: [urn:]attr[filter].sub.
+type Path struct {
+	// URN is the extension's, empty for the core schema.
+	URN string
+	// Name is the attribute in the schema's spelling, as sent if the schema
+	// does not know it. Empty with a URN it means the whole extension.
+	Name string
+	// Filter chooses elements of a multi-valued attribute; nil for all.
+	Filter filter.Expr
+	// Sub is the sub-attribute, empty for none.
+	Sub string
+	// Attribute describes Name, nil if the schema does not know it.
+	Attribute *schema.Attribute
+}
+
+func (p Path) whole() bool { return p.URN == "" && p.Name == "" }
+
+// ParsePath reads a path for resources of the kind. The empty path means the
+// whole resource.
+//
+// Errors: Invalid with the reason invalidPath.
+func ParsePath(kind *schema.Resource, s string) (Path, error) {
+	s = strings.TrimSpace(s)
+	if len(s) > MaxPath {
+		return Path{}, badPath("it has %d bytes; at most %d are allowed", len(s), MaxPath)
+	}
+	if s == "" {
+		return Path{}, nil
+	}
+	head, rest := s, ""
+	var p Path
+	if i := strings.IndexByte(s, '['); i >= 0 {
+		end := closing(s, i)
+		if end < 0 {
+			return Path{}, badPath("a bracket is not closed")
+		}
+		f, err := filter.Parse(s[i+1 : end])
+		if err != nil {
+			return Path{}, badPath("%s", fault.Of(err).Detail)
+		}
+		p.Filter, head, rest = f, s[:i], s[end+1:]
+		if rest != "" {
+			if rest[0] != '.' || len(rest) == 1 {
+				return Path{}, badPath("%q is not expected behind the bracket", rest)
+			}
+			rest = rest[1:]
+		}
+	}
+	p.URN, p.Name = kind.Split(head)
+	if p.URN != "" && p.Name == "" {
+		if p.Filter != nil {
+			return Path{}, badPath("an extension takes no filter")
+		}
+		if p.URN == kind.Core.ID {
+			p.URN = ""
+		}
+		return p, nil
+	}
+	if p.Filter == nil {
+		p.Name, rest, _ = strings.Cut(p.Name, ".")
+	}
+	if !isName(p.Name) || (rest != "" && !isName(rest)) {
+		return Path{}, badPath("%q is no attribute", head)
+	}
+	p.Sub = rest
+	if sc := kind.Schema(p.URN); sc != nil {
+		if a := sc.Attribute(p.Name); a != nil {
+			p.Attribute, p.Name = a, a.Name
+			if sub := a.Sub(p.Sub); sub != nil {
+				p.Sub = sub.Name
+			}
+			if p.Sub != "" && a.Type != schema.Complex {
+				return Path{}, badPath("%s has no sub-attributes", a.Name)
+			}
+		}
+	}
+	return p, nil
+}
+
+func badPath(format string, args ...any) error {
+	return fault.New(fault.Invalid, "The path is not understood: "+format+".", args...).Because(fault.InvalidPath)
+}
+
+// closing returns where the bracket at i is closed, -1 if it is not. Brackets in
+// texts do not count.
+func closing(s string, i int) int {
+	inText := false
+	for j := i + 1; j < len(s); j++ {
+		switch c := s[j]; {
+		case inText && c == '\\':
+			j++
+		case c == '"':
+			inText = !inText
+		case c == ']' && !inText:
+			return j
+		}
+	}
+	return -1
+}
+
+// isName reports whether s can be an attribute name (RFC 7643 section 2.1).
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '$'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '-' && c != '_') {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,159 @@
+package schema
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+// Coerce brings a decoded JSON value into the canonical form of the attribute.
+// nil means absent: null, an empty list, an empty string (RFC 7643 section 2.5
+// and the leniency of the interop facts, section 7).
+//
+// It accepts what providers send beside the RFC: "True" and "false" for
+// booleans, a bare string for a complex value ({"value": …}), one value for a
+// list, a list of one for a single value.
+//
+// Errors: Invalid with the reason invalidValue.
+func (a *Attribute) Coerce(v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	list, isList := v.([]any)
+	if !a.MultiValued {
+		if isList {
+			switch len(list) {
+			case 0:
+				return nil, nil
+			case 1:
+				return a.one(list[0])
+			}
+			return nil, a.wrong("one value, not a list of several")
+		}
+		return a.one(v)
+	}
+	if !isList {
+		list = []any{v}
+	}
+	out := make([]any, 0, len(list))
+	primaries := 0
+	for _, e := range list {
+		c, err := a.one(e)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			continue
+		}
+		if m, ok := c.(map[string]any); ok && m["primary"] == true {
+			primaries++
+		}
+		out = append(out, c)
+	}
+	if primaries > 1 {
+		return nil, fault.New(fault.Invalid, "%s has %d primary values; at most one is allowed.", a.Name, primaries).Because(fault.InvalidValue)
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// one coerces a single value, or one element of a list.
+func (a *Attribute) one(v any) (any, error) {
+	if v == nil {
+		return nil, nil
+	}
+	switch a.Type {
+	case Complex:
+		return a.complex(v)
+	case Boolean:
+		return a.boolean(v)
+	case Integer, Decimal:
+		if n, ok := v.(json.Number); ok {
+			return n, nil
+		}
+		return nil, a.wrong("a number")
+	case DateTime:
+		s, ok := v.(string)
+		if !ok {
+			return nil, a.wrong("a date and time")
+		}
+		if s == "" {
+			return nil, nil
+		}
+		if _, err := time.Parse(time.RFC3339, s); err != nil {
+			return nil, a.wrong("a date and time such as 2026-01-31T10:00:00Z")
+		}
+		return s, nil
+	default:
+		s, ok := v.(string)
+		if !ok {
+			return nil, a.wrong("a string")
+		}
+		if s == "" {
+			return nil, nil
+		}
+		return s, nil
+	}
+}
+
+func (a *Attribute) boolean(v any) (any, error) {
+	switch b := v.(type) {
+	case bool:
+		return b, nil
+	case string:
+		switch {
+		case strings.EqualFold(b, "true"):
+			return true, nil
+		case strings.EqualFold(b, "false"):
+			return false, nil
+		case b == "":
+			return nil, nil
+		}
+	}
+	return nil, a.wrong("true or false")
+}
+
+func (a *Attribute) complex(v any) (any, error) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		s, isText := v.(string)
+		if !isText || a.Sub("value") == nil {
+			return nil, a.wrong("an object")
+		}
+		m = map[string]any{"value": s}
+	}
+	out := make(map[string]any, len(m))
+	for name, value := range m {
+		sub := a.Sub(name)
+		if sub == nil {
+			// managerId is what SCIM 1.1 called it (facts: OneLogin).
+			if a.Name == "manager" && strings.EqualFold(name, "managerId") {
+				sub = a.Sub("value")
+			} else {
+				if value != nil {
+					out[name] = value
+				}
+				continue
+			}
+		}
+		c, err := sub.Coerce(value)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			out[sub.Name] = c
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (a *Attribute) wrong(want string) error {
+	return fault.New(fault.Invalid, "%s must be %s.", a.Name, want).Because(fault.InvalidValue)
+}

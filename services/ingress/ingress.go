@@ -1,0 +1,257 @@
+// Package ingress is where changes come in: SCIM requests from identity
+// providers, and commands from the other services.
+//
+// Every ingress authenticates and parses; one of them owns the log and decides
+// (pkg/commit). The others hand their commands to the owner over NATS and
+// answer reads from their own replica, after making sure that it shows
+// everything acknowledged before the request arrived. So SCIM is linearizable
+// whichever process answers.
+//
+//	HTTP -> authenticate -> parse -> command -> owner -> frame -> answer
+//	HTTP -> authenticate -> fresh? -> replica -> answer
+//
+// What must not live here: what a command means (pkg/directory), SCIM syntax
+// (pkg/scim), read models for the API (services/projector).
+package ingress
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/rollcallhq/rollcall/pkg/commit"
+	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/eventlog"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/lease"
+	"github.com/rollcallhq/rollcall/pkg/replica"
+)
+
+// Config says what an ingress works on.
+type Config struct {
+	// Path is the replica's file.
+	Path string
+	Log  eventlog.Log
+	// Leases decides who owns the log; nil means that this process is the only
+	// one that can (an embedded server).
+	Leases *lease.Keeper
+	// Conn carries commands between processes; nil without Leases.
+	Conn   *nats.Conn
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// ownership is the lease on partition 0.
+const ownership = "partition.0"
+
+// patience is how long a request waits for the log before it is answered 503.
+const patience = 10 * time.Second
+
+// Ingress is safe for concurrent use.
+type Ingress struct {
+	cfg       Config
+	replica   *replica.Replica
+	committer *commit.Committer
+	owner     atomic.Bool
+
+	cancel context.CancelFunc
+	tasks  sync.WaitGroup
+
+	mu  sync.Mutex
+	err error // why the replica stopped following
+}
+
+// Open opens the replica. Nothing runs before Start.
+func Open(ctx context.Context, cfg Config) (*Ingress, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if (cfg.Leases == nil) != (cfg.Conn == nil) {
+		return nil, errors.New("ingress: leases and a connection go together")
+	}
+	r, err := replica.Open(ctx, cfg.Path, cfg.Log, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	c := commit.New(cfg.Log, r, commit.Config{Clock: cfg.Clock, Sole: cfg.Leases == nil, Logger: cfg.Logger})
+	return &Ingress{cfg: cfg, replica: r, committer: c}, nil
+}
+
+// Start catches up with the log and then serves until Stop.
+func (i *Ingress) Start(ctx context.Context) error {
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	i.cancel = cancel
+	if i.cfg.Leases == nil {
+		tail, err := i.cfg.Log.Tail(ctx)
+		if err == nil {
+			err = i.replica.CatchUp(ctx, tail)
+		}
+		if err != nil {
+			return fmt.Errorf("fold the log: %w", err)
+		}
+		i.owner.Store(true)
+		i.tasks.Go(func() {
+			if err := i.committer.Run(running); err != nil && running.Err() == nil {
+				i.halt(err)
+			}
+		})
+		return nil
+	}
+	i.tasks.Go(func() { i.take(running) })
+	return nil
+}
+
+// take follows the log, and owns it whenever it holds the lease.
+func (i *Ingress) take(ctx context.Context) {
+	pause := make(chan chan struct{}) // the owner asks the follower to stop
+	i.tasks.Go(func() { i.follow(ctx, pause) })
+	i.cfg.Leases.Hold(ctx, ownership, func(ctx context.Context) error {
+		resume := make(chan struct{})
+		select {
+		case pause <- resume:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		defer close(resume)
+		return i.own(ctx)
+	})
+}
+
+// follow folds the log except while the owner does.
+func (i *Ingress) follow(ctx context.Context, pause <-chan chan struct{}) {
+	for ctx.Err() == nil {
+		following, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- i.replica.Follow(following) }()
+		var resume chan struct{}
+		select {
+		case <-ctx.Done():
+			stop()
+			<-done
+			return
+		case err := <-done:
+			stop()
+			if ctx.Err() == nil {
+				i.halt(err)
+			}
+			return
+		case resume = <-pause:
+			stop()
+			<-done
+		}
+		select {
+		case <-resume:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// own decides until ctx ends or the committer cannot go on.
+func (i *Ingress) own(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sub, err := i.serveCommands(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	i.owner.Store(true)
+	defer i.owner.Store(false)
+	return i.committer.Run(ctx)
+}
+
+func (i *Ingress) halt(err error) {
+	i.cfg.Logger.Error("the ingress cannot follow the log any more", "error", err)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.err = err
+}
+
+// Stop ends all work and closes the replica's file. It may be called twice.
+func (i *Ingress) Stop() error {
+	if i.cancel != nil {
+		i.cancel()
+		i.cancel = nil
+	}
+	i.tasks.Wait()
+	return i.replica.Close()
+}
+
+// Submit has the request decided, here or by the owner, and returns once it is
+// durable and, for the answers that follow, visible to Fresh reads.
+func (i *Ingress) Submit(ctx context.Context, r directory.Request) (commit.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if i.owner.Load() {
+		return i.committer.Submit(ctx, r)
+	}
+	return i.forward(ctx, r)
+}
+
+// Fresh returns once the replica shows everything that was acknowledged before
+// the call.
+func (i *Ingress) Fresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tail, err := i.cfg.Log.Tail(ctx)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "The log cannot be reached. Try again.")
+	}
+	if i.replica.At().Seq >= tail {
+		return nil
+	}
+	if i.owner.Load() {
+		// Somebody else appended: this process lost the log and does not know yet.
+		return i.committer.Refresh(ctx)
+	}
+	if err := i.replica.Wait(ctx, tail); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "This server is catching up with the log. Try again.")
+	}
+	return nil
+}
+
+// Read calls f with the newest state; f must be short.
+func (i *Ingress) Read(ctx context.Context, f func(directory.View) error) error {
+	if err := i.Fresh(ctx); err != nil {
+		return err
+	}
+	return i.replica.Read(f)
+}
+
+// Snapshot returns the newest state for a long read. Close it soon.
+func (i *Ingress) Snapshot(ctx context.Context) (*replica.Snapshot, error) {
+	if err := i.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	return i.replica.Snapshot()
+}
+
+// At returns how far the replica is.
+func (i *Ingress) At() eventlog.Position { return i.replica.At().Position }
+
+// Ready reports whether a write would succeed now, without writing: the log is
+// whole and has room, the state is fresh, and the log has an owner.
+func (i *Ingress) Ready(ctx context.Context) error {
+	i.mu.Lock()
+	err := i.err
+	i.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err := i.cfg.Log.Check(ctx); err != nil {
+		return err
+	}
+	if err := i.Fresh(ctx); err != nil {
+		return err
+	}
+	if i.cfg.Leases != nil && !i.owner.Load() {
+		return i.ping(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"connectrpc.com/connect"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/proto"
+
+	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+// newGateway builds the REST side: paths as proto/http.yaml has them, the
+// implementation called in the same process.
+func newGateway(c *core, s services) (http.Handler, error) {
+	noHeaders := func(string) (string, bool) { return "", false }
+	mux := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newJSON()),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters), // an external id may hold a slash
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithIncomingHeaderMatcher(noHeaders),
+		runtime.WithOutgoingHeaderMatcher(noHeaders),
+		runtime.WithForwardResponseOption(created),
+		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			c.writeFailure(w, c.failure(ctx, r.Method+" "+r.URL.Path, err))
+		}),
+		runtime.WithRoutingErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
+			c.writeFailure(w, noRoute(status))
+		}),
+	)
+	ctx := context.Background() // the registrations below keep none
+	if err := first(
+		directories.RegisterDirectoryServiceHandlerServer(ctx, mux, s.directories),
+		domains.RegisterDomainServiceHandlerServer(ctx, mux, s.domains),
+		organizations.RegisterOrganizationServiceHandlerServer(ctx, mux, s.organizations),
+		rollcallv1.RegisterWebhookEndpointServiceHandlerServer(ctx, mux, s.endpoints),
+		rollcallv1.RegisterDirectoryPolicyServiceHandlerServer(ctx, mux, s.policies),
+	); err != nil {
+		return nil, err
+	}
+	return c.bounded(mux), nil
+}
+
+// created answers 201 where the documented API does.
+func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
+	switch m.(type) {
+	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse:
+		w.WriteHeader(http.StatusCreated)
+	}
+	return nil
+}
+
+// noRoute is the failure of a request that no path or method fits.
+func noRoute(status int) failure {
+	switch status {
+	case http.StatusMethodNotAllowed:
+		return failure{connect.CodeUnimplemented, status, "", "This path does not take this method."}
+	case http.StatusNotFound:
+		return failure{connect.CodeNotFound, status, "", "There is nothing at this path."}
+	default:
+		return failure{connect.CodeInvalidArgument, http.StatusBadRequest, "", "The path is not valid."}
+	}
+}
+
+// bounded reads the whole body before next, so that one that is too large is
+// told apart from one that is cut short.
+func (c *core) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+		if err != nil {
+			if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+				err = fault.New(fault.TooLarge, "The body has more than %d bytes, which is the limit.", MaxBody)
+			} else {
+				err = fault.Wrap(fault.Invalid, err, "The body could not be read to its end.")
+			}
+			c.refuseREST(w, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,227 @@
+package projector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/pkg/natslog"
+	"github.com/rollcallhq/rollcall/pkg/readmodel"
+)
+
+const (
+	// inMemory is how many messages wait in memory; more are read back from the
+	// outbox.
+	inMemory = 20_000
+	// standby is how long an emitter that lost a race leaves the stream to the
+	// winner before it looks whether the winner still works.
+	standby = time.Second
+	// trimEvery is how often EVENTS is cut at its age limit.
+	trimEvery = time.Hour
+)
+
+// emitter appends public events to EVENTS, each exactly once and in log order,
+// whatever crashes. Every append expects the whole stream's last sequence, and
+// the stream's last message says how far it is: two emitters cannot both win,
+// and a restarted one goes on behind what is there.
+type emitter struct {
+	js     jetstream.JetStream
+	store  *readmodel.Store
+	log    *slog.Logger
+	maxAge time.Duration
+
+	// upTo is the number of the last event known to be in EVENTS.
+	upTo   atomic.Uint64
+	synced chan struct{} // closed once upTo was read from the stream
+
+	// Only run uses these.
+	last    uint64 // EVENTS' last sequence
+	trimmed time.Time
+
+	mu      sync.Mutex
+	waiting []message
+	behind  bool // what waits is in the outbox, not (only) in waiting
+	more    chan struct{}
+}
+
+func newEmitter(js jetstream.JetStream, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
+	return &emitter{js: js, store: store, log: log, maxAge: maxAge, synced: make(chan struct{}), behind: true, more: make(chan struct{}, 1)}
+}
+
+// keep writes the outbox within the transaction that changes the rows.
+func (e *emitter) keep(tx *bolt.Tx, ms []message) error {
+	if err := putOutbox(tx, ms); err != nil {
+		return err
+	}
+	return dropOutbox(tx, public.Number(e.upTo.Load()))
+}
+
+// offer hands over messages that are in the outbox now.
+func (e *emitter) offer(ms []message) {
+	if len(ms) == 0 {
+		return
+	}
+	e.mu.Lock()
+	switch {
+	case e.behind:
+	case len(e.waiting)+len(ms) > inMemory:
+		e.waiting, e.behind = nil, true
+	default:
+		e.waiting = append(e.waiting, ms...)
+	}
+	e.mu.Unlock()
+	select {
+	case e.more <- struct{}{}:
+	default:
+	}
+}
+
+// next returns up to maxPublish messages that are not in EVENTS, waiting for
+// the first.
+func (e *emitter) next(ctx context.Context) ([]message, error) {
+	for {
+		ms, err := e.take()
+		if err != nil || len(ms) > 0 {
+			return ms, err
+		}
+		trim := time.NewTimer(time.Until(e.trimmed.Add(trimEvery)))
+		select {
+		case <-ctx.Done():
+			trim.Stop()
+			return nil, context.Cause(ctx)
+		case <-e.more:
+		case <-trim.C:
+			e.trim(ctx)
+		}
+		trim.Stop()
+	}
+}
+
+func (e *emitter) take() ([]message, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	upTo := public.Number(e.upTo.Load())
+	if e.behind {
+		snap, err := e.store.Snapshot()
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = snap.Close() }()
+		ms, err := loadOutbox(snap.Tx(), upTo, maxPublish)
+		if err == nil && len(ms) == 0 {
+			e.behind, e.waiting = false, nil
+		}
+		return ms, err
+	}
+	for len(e.waiting) > 0 && e.waiting[0].number <= upTo {
+		e.waiting = e.waiting[1:]
+	}
+	return e.waiting[:min(len(e.waiting), maxPublish)], nil
+}
+
+// run emits until ctx ends.
+func (e *emitter) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := e.emit(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		pause := retryAfter
+		switch {
+		case errors.Is(err, errLostRace):
+			pause = standby
+		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errNoAnswer):
+			e.log.Warn("the EVENTS stream does not answer; trying again", "error", err)
+		default:
+			e.log.Error("public events cannot be emitted; trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// errLostRace says that another emitter is at work.
+var errLostRace = errors.New("another emitter appended to EVENTS")
+
+func (e *emitter) emit(ctx context.Context) error {
+	if err := e.sync(ctx); err != nil {
+		return err
+	}
+	for {
+		ms, err := e.next(ctx)
+		if err != nil {
+			return err
+		}
+		seq, err := e.publish(ctx, ms)
+		if err == nil {
+			e.last = seq
+			e.upTo.Store(uint64(ms[len(ms)-1].number))
+			continue
+		}
+		// Whatever went wrong, the stream's tail says how far it got.
+		before := e.upTo.Load()
+		if err2 := e.sync(ctx); err2 != nil {
+			return errors.Join(err, err2)
+		}
+		if errors.Is(err, errExpectation) {
+			if e.upTo.Load() > before {
+				return errLostRace
+			}
+			continue
+		}
+		return err
+	}
+}
+
+// sync reads how far EVENTS is from its last message.
+func (e *emitter) sync(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	stream, err := e.js.Stream(ctx, natslog.EventsStream)
+	if err != nil {
+		return fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
+	}
+	e.last = stream.CachedInfo().State.LastSeq
+	if e.last > 0 {
+		m, err := stream.GetMsg(ctx, e.last)
+		if err != nil {
+			return fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", e.last, err)
+		}
+		n, err := strconv.ParseUint(m.Header.Get(HeaderNumber), 10, 64)
+		if err != nil {
+			return fmt.Errorf("the last message of EVENTS (sequence %d) has no number; something else writes to the stream", e.last)
+		}
+		e.upTo.Store(n)
+	}
+	select {
+	case <-e.synced:
+	default:
+		close(e.synced)
+	}
+	return nil
+}
+
+// trim cuts EVENTS at its age limit; it always keeps the last message.
+func (e *emitter) trim(ctx context.Context) {
+	now := time.Now()
+	e.trimmed = now
+	if e.maxAge <= 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := natslog.TrimEvents(ctx, e.js, now.Add(-e.maxAge)); err != nil && ctx.Err() == nil {
+		e.log.Warn("EVENTS cannot be trimmed", "error", err)
+	}
+}

@@ -1,0 +1,75 @@
+package projector
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+// continueFanouts sends the next step of every fan-out that the read model
+// shows. The step itself is decided by the owner of the log; a step that
+// somebody else took already causes nothing.
+func (p *Projector) continueFanouts(ctx context.Context) {
+	for {
+		p.mu.Lock()
+		moved := p.moved
+		p.mu.Unlock()
+		jobs, err := p.fanouts()
+		for _, j := range jobs {
+			if err = p.step(ctx, j); err != nil {
+				break
+			}
+		}
+		if len(jobs) > 0 && err == nil {
+			continue
+		}
+		var pause <-chan time.Time
+		if err != nil && ctx.Err() == nil {
+			if fault.KindOf(err) != fault.Unavailable {
+				p.cfg.Logger.Error("a fan-out cannot go on; trying again", "error", err)
+			}
+			pause, moved = time.After(retryAfter), nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+		case <-pause:
+		}
+		if p.Err() != nil {
+			return
+		}
+	}
+}
+
+// step takes one job one batch further and waits until the model shows it.
+func (p *Projector) step(ctx context.Context, j *directory.Fanout) error {
+	var id [16]byte
+	_, _ = rand.Read(id[:])
+	seq, err := p.cfg.Commands.Submit(ctx, directory.Request{
+		ID: hex.EncodeToString(id[:]), Actor: "system", Command: directory.ContinueFanout{Job: j.Job, After: j.After},
+	})
+	if err != nil {
+		return err
+	}
+	return p.Wait(ctx, seq)
+}
+
+// fanouts returns the jobs under way, oldest first.
+func (p *Projector) fanouts() ([]*directory.Fanout, error) {
+	snap, err := p.store.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = snap.Close() }()
+	var jobs []*directory.Fanout
+	err = snap.Scan(directory.Make(directory.TableFanout), "", func(_ directory.Key, r directory.Row) bool {
+		jobs = append(jobs, r.(*directory.Fanout))
+		return true
+	})
+	return jobs, err
+}

@@ -1,0 +1,144 @@
+package projector
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/events/wire"
+)
+
+// The headers of a message in EVENTS.
+const (
+	HeaderEventID      = "Rollcall-Event-Id"
+	HeaderEventType    = "Rollcall-Event-Type"
+	HeaderOrganization = "Rollcall-Organization"
+	// HeaderLogSeq is the sequence in LOG of the frame that caused the event,
+	// HeaderLogOrdinal the place of the log event among all, from 1.
+	HeaderLogSeq     = "Rollcall-Log-Seq"
+	HeaderLogOrdinal = "Rollcall-Log-Ordinal"
+	// HeaderNumber is the public event's number: EVENTS rises in it.
+	HeaderNumber = "Rollcall-Number"
+)
+
+// message is a public event on its way to EVENTS.
+type message struct {
+	number       public.Number
+	typ          public.Type
+	organization string
+	directory    string
+	seq          uint64
+	ordinal      uint64
+	body         []byte
+}
+
+// Subject is where an event of a type, organization and directory is
+// published; empty ids are "-".
+func Subject(organization, directory string, t public.Type) string {
+	dash := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	return "events." + dash(organization) + "." + dash(directory) + "." + string(t)
+}
+
+func (m *message) nats() *nats.Msg {
+	return &nats.Msg{
+		Subject: Subject(m.organization, m.directory, m.typ),
+		Header: nats.Header{
+			HeaderEventID:      {m.number.ID()},
+			HeaderEventType:    {string(m.typ)},
+			HeaderOrganization: {m.organization},
+			HeaderLogSeq:       {fmt.Sprint(m.seq)},
+			HeaderLogOrdinal:   {fmt.Sprint(m.ordinal)},
+			HeaderNumber:       {fmt.Sprint(uint64(m.number))},
+		},
+		Data: m.body,
+	}
+}
+
+var outboxBucket = []byte("outbox")
+
+func (m *message) key() []byte { return binary.BigEndian.AppendUint64(nil, uint64(m.number)) }
+
+func (m *message) encode() []byte {
+	b := make([]byte, 0, len(m.body)+128)
+	b = wire.AppendString(b, m.typ)
+	b = wire.AppendString(b, m.organization)
+	b = wire.AppendString(b, m.directory)
+	b = wire.AppendUvarint(b, m.seq)
+	b = wire.AppendUvarint(b, m.ordinal)
+	return wire.AppendString(b, m.body)
+}
+
+func decodeMessage(k, v []byte) (message, error) {
+	if len(k) != 8 {
+		return message{}, fmt.Errorf("outbox: a key of %d bytes", len(k))
+	}
+	r := wire.NewReader(v)
+	m := message{
+		number: public.Number(binary.BigEndian.Uint64(k)), typ: public.Type(r.String()), organization: r.String(), directory: r.String(),
+		seq: r.Uvarint(), ordinal: r.Uvarint(), body: append([]byte(nil), r.Bytes()...),
+	}
+	if r.Err() != nil {
+		return m, fmt.Errorf("outbox: row %d: %w", m.number, r.Err())
+	}
+	return m, nil
+}
+
+// putOutbox keeps messages until they are known to be in EVENTS.
+func putOutbox(tx *bolt.Tx, ms []message) error {
+	if len(ms) == 0 {
+		return nil
+	}
+	b, err := tx.CreateBucketIfNotExists(outboxBucket)
+	if err != nil {
+		return err
+	}
+	b.FillPercent = 0.95
+	for i := range ms {
+		if err := b.Put(ms[i].key(), ms[i].encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropOutbox forgets what is in EVENTS, up to and including the number.
+func dropOutbox(tx *bolt.Tx, upTo public.Number) error {
+	b := tx.Bucket(outboxBucket)
+	if b == nil {
+		return nil
+	}
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil && binary.BigEndian.Uint64(k) <= uint64(upTo); k, _ = c.First() {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadOutbox returns up to n messages behind the number, in order.
+func loadOutbox(tx *bolt.Tx, after public.Number, n int) ([]message, error) {
+	b := tx.Bucket(outboxBucket)
+	if b == nil {
+		return nil, nil
+	}
+	var ms []message
+	c := b.Cursor()
+	for k, v := c.Seek(binary.BigEndian.AppendUint64(nil, uint64(after)+1)); k != nil && len(ms) < n; k, v = c.Next() {
+		m, err := decodeMessage(k, v)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
