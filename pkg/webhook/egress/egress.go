@@ -1,0 +1,153 @@
+// Package egress sends webhooks over HTTP to receivers that nobody here
+// trusts.
+//
+// The address that is really connected to is checked, after resolution and for
+// every connection, so a name that changes its meaning between a check and its
+// use gains nothing. https only, no redirects, no cookies, no proxy from the
+// environment, bounded time, headers and bodies.
+//
+// What must not live here: signing and the ladder (pkg/webhook), what becomes
+// of an attempt (services/delivery).
+package egress
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	// DefaultTimeout bounds one attempt, from the resolution of the name to the
+	// end of the answer.
+	DefaultTimeout = 15 * time.Second
+	// MaxResponse is how many bytes of an answer's body are read; they are
+	// thrown away, but a connection is used again only after its answer was
+	// read.
+	MaxResponse = 64 << 10
+	// maxResponseHeader bounds the head of an answer, in bytes.
+	maxResponseHeader = 16 << 10
+
+	dialTimeout = 10 * time.Second
+	idleTimeout = 90 * time.Second
+	// A receiver gets at most some requests at a time; keep their connections.
+	idlePerHost = 32
+	idleTotal   = 2048
+)
+
+// Options of a Client. The zero value is right for production.
+type Options struct {
+	// Insecure allows http and every address: for development only.
+	Insecure bool
+	// Allow lists networks that are receivers although CheckAddr refuses them.
+	Allow []netip.Prefix
+	// Timeout bounds one attempt; DefaultTimeout if 0.
+	Timeout time.Duration
+	// RootCAs, if set, replaces the system's certificate authorities.
+	RootCAs *x509.CertPool
+}
+
+// Client makes attempts. It is safe for concurrent use.
+type Client struct {
+	opts      Options
+	transport *http.Transport
+}
+
+// NewClient returns a client with connections of its own.
+func NewClient(o Options) *Client {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	c := &Client{opts: o}
+	dialer := &net.Dialer{Timeout: min(dialTimeout, o.Timeout), KeepAlive: 30 * time.Second, Control: c.control}
+	c.transport = &http.Transport{
+		Proxy:                  nil, // a proxy would connect to what we never see
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(idleTotal)},
+		TLSHandshakeTimeout:    min(dialTimeout, o.Timeout),
+		MaxIdleConns:           idleTotal,
+		MaxIdleConnsPerHost:    idlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		DisableCompression:     true, // the body is not looked at
+	}
+	return c
+}
+
+// control sees every address just before the connection to it is made.
+func (c *Client) control(_, address string, _ syscall.RawConn) error {
+	if c.opts.Insecure {
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return &RefusedError{Reason: "unreadable"}
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	for _, p := range c.opts.Allow {
+		if p.Contains(a) {
+			return nil
+		}
+	}
+	return CheckAddr(a)
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Post makes one attempt: it sends body with the given headers and reads the
+// answer. It never follows a redirect. Keys of header are in canonical form.
+func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, body []byte) Result {
+	u, err := parse(rawURL, c.opts.Insecure || len(c.opts.Allow) > 0)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	if u.Scheme != "https" && !c.opts.Insecure {
+		_, err := parse(rawURL, false)
+		return failed(ctx, err)
+	}
+	limited, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	req := (&http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}).WithContext(limited)
+	// The transport itself: http.Client adds redirects, cookies and
+	// credentials from the URL, none of which is wanted.
+	resp, err := c.transport.RoundTrip(req)
+	if err != nil {
+		return failed(ctx, err)
+	}
+	// The status decides, whatever becomes of the body.
+	_, _ = io.CopyN(io.Discard, resp.Body, MaxResponse)
+	_ = resp.Body.Close()
+	return answered(resp)
+}
+
+func answered(resp *http.Response) Result {
+	r := Result{Status: resp.StatusCode}
+	if r.Success() {
+		return r
+	}
+	r.Class = ClassStatus
+	r.Text = "the receiver answered " + strconv.Itoa(resp.StatusCode)
+	if s := http.StatusText(resp.StatusCode); s != "" {
+		r.Text += " " + s
+	}
+	if resp.StatusCode/100 == 3 {
+		r.Text += "; redirects are not followed"
+	}
+	if sec, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
+		r.RetryAfter = time.Duration(sec) * time.Second //nolint:gosec // 31 bits
+	}
+	return r
+}

@@ -1,0 +1,71 @@
+package egress
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+// MaxURL is how long a receiver's URL may be, in bytes.
+const MaxURL = 2000
+
+// CheckURL reports whether webhooks may be sent to the URL, as far as its text
+// tells: https, a host, no user name, no fragment, a port from 1 to 65535, and
+// no address that CheckAddr refuses. A name is not resolved here: what it leads
+// to is checked at each connection. With insecure, http and any address pass.
+//
+// The error is a fault of kind Invalid.
+func CheckURL(raw string, insecure bool) error {
+	_, err := parse(raw, insecure)
+	return err
+}
+
+func parse(raw string, insecure bool) (*url.URL, error) {
+	if len(raw) > MaxURL {
+		return nil, fault.New(fault.Invalid, "The webhook URL is longer than %d characters.", MaxURL)
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		// The parser's error quotes the URL, which can hold a secret.
+		return nil, fault.New(fault.Invalid, "The webhook URL cannot be read; write, for example, \"https://example.com/webhooks\".")
+	}
+	host := u.Hostname()
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http", u.Opaque != "":
+		return nil, fault.New(fault.Invalid, "The webhook URL must begin with \"https://\".")
+	case u.Scheme == "http" && !insecure:
+		return nil, fault.New(fault.Invalid, "The webhook URL must begin with \"https://\"; http is allowed only in development, with --webhook-insecure.")
+	case u.User != nil:
+		return nil, fault.New(fault.Invalid, "The webhook URL must not hold a user name or password; receivers verify the signature instead.")
+	case host == "" || strings.ContainsAny(host, " \t\\"):
+		return nil, fault.New(fault.Invalid, "The webhook URL names no host.")
+	case u.Fragment != "" || strings.HasSuffix(raw, "#"):
+		return nil, fault.New(fault.Invalid, "The webhook URL must not have a fragment (\"#…\").")
+	}
+	if p := u.Port(); p != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.ParseUint(p, 10, 16); err != nil || n == 0 {
+			return nil, fault.New(fault.Invalid, "The webhook URL's port must be a number from 1 to 65535.")
+		}
+	}
+	if insecure {
+		return u, nil
+	}
+	if err := checkHost(host); err != nil {
+		return nil, fault.New(fault.Invalid, "The webhook URL cannot be used: %v. (--webhook-insecure lifts this in development.)", err)
+	}
+	return u, nil
+}
+
+func checkHost(host string) error {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return CheckAddr(a)
+	}
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+		return &RefusedError{Reason: "loopback"}
+	}
+	return nil
+}
