@@ -41,7 +41,8 @@ type Stamp struct {
 type Scope struct {
 	Organization string `json:"organization"`
 	Directory    string `json:"directory"`
-	// SecretHash is the hash of the bearer secret that opened it.
+	// Secret is the id of the bearer secret that opened it, SecretHash its hash.
+	Secret     string `json:"secret"`
 	SecretHash []byte `json:"secret_hash"`
 }
 

@@ -246,7 +246,7 @@ func Authenticate(v View, dir string, hash []byte) (Scope, error) {
 	if !ok || subtle.ConstantTimeCompare(s.Hash, hash) != 1 || s.Directory != dir {
 		return Scope{}, fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
 	}
-	sc := Scope{Organization: s.Organization, Directory: s.Directory, SecretHash: s.Hash}
+	sc := Scope{Organization: s.Organization, Directory: s.Directory, Secret: s.ID, SecretHash: s.Hash}
 	_, err = sc.live(v)
 	return sc, err
 }

@@ -20,7 +20,7 @@ type UpdateOrganization struct {
 	ExternalID   *string           `json:"external_id,omitempty"`
 	Slug         *string           `json:"slug,omitempty"`
 	LogoURL      *string           `json:"logo_url,omitempty"`
-	Metadata     map[string]string `json:"metadata,omitempty"`
+	Metadata     map[string]string `json:"metadata"` // nil: as it is; empty: none
 }
 
 // DeleteOrganization removes a customer with its domains, directories, users

@@ -91,3 +91,6 @@ func Documents(docs ...map[string]any) ([]byte, error) {
 	}
 	return l.Body(), nil
 }
+
+// Document returns one discovery document as JSON.
+func Document(d map[string]any) ([]byte, error) { return json.Marshal(d) }

@@ -32,3 +32,21 @@ func conjunction(e Expr, under string) ([]Equality, bool) {
 	}
 	return nil, false
 }
+
+// Paths returns the attributes that a filter names, those inside brackets left
+// out: they belong to the attribute in front.
+func Paths(e Expr) []string {
+	switch e := e.(type) {
+	case And:
+		return append(Paths(e.Left), Paths(e.Right)...)
+	case Or:
+		return append(Paths(e.Left), Paths(e.Right)...)
+	case Not:
+		return Paths(e.Of)
+	case Within:
+		return []string{e.Path}
+	case Compare:
+		return []string{e.Path}
+	}
+	return nil
+}
