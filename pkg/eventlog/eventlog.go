@@ -158,14 +158,14 @@ func (e *MismatchError) Error() string {
 // GapError says that frames are missing.
 type GapError struct {
 	Seq uint64 // where the reader noticed
-	// Want and Found are frame indexes. Found is 0 if there is no readable frame
-	// at Seq, although the server says that there is one.
+	// Want and Found are frame indexes. Found is 0 if nothing from Want up to Seq
+	// can be read, although the server says that it is there.
 	Want, Found uint64
 }
 
 func (e *GapError) Error() string {
 	if e.Found == 0 {
-		return fmt.Sprintf("eventlog: a gap in the log between frame %d and sequence %d, the last one, which cannot be read; restore the log from a backup or replica", e.Want, e.Seq)
+		return fmt.Sprintf("eventlog: a gap in the log: what stands between frame %d and sequence %d cannot be read; restore the log from a backup or replica", e.Want, e.Seq)
 	}
 	return fmt.Sprintf("eventlog: a gap in the log at sequence %d: expected frame %d, found frame %d; restore the log from a backup or replica", e.Seq, e.Want, e.Found)
 }

@@ -31,6 +31,10 @@ const (
 // made anew.
 var errStale = errors.New("the consumer is stale")
 
+// errIdle says that the server is there and has had nothing to send for a
+// heartbeat's time.
+var errIdle = errors.New("nothing to read")
+
 // pull fetches messages from one consumer, one request at a time. It speaks
 // the protocol itself because the library's fetch allocates for a million
 // messages when asked for bytes, and its iterator hides reconnects, during
@@ -78,7 +82,7 @@ func apiPrefix(o jetstream.JetStreamOptions) string {
 	return jetstream.DefaultAPIPrefix
 }
 
-// next waits for a message. A status change of the connection makes the pull
+// next waits for a message or a heartbeat, which is errIdle. A status change of the connection makes the pull
 // stale, as do silence and any end that is not a request's usual one.
 func (p *pull) next(ctx context.Context, status <-chan nats.Status) (uint64, []byte, error) {
 	p.silence.Reset(pullSilence)
@@ -122,7 +126,7 @@ func (p *pull) control(status string, h nats.Header) error {
 		conflict  = "409"
 	)
 	if status == heartbeat {
-		return nil
+		return errIdle
 	}
 	// The usual ends of a request say what was left of it.
 	left, err := strconv.Atoi(h.Get("Nats-Pending-Messages"))

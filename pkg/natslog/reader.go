@@ -16,6 +16,7 @@ import (
 const (
 	retryPause    = 50 * time.Millisecond
 	retryPauseMax = 2 * time.Second
+	probeEvery    = 10 // heartbeats
 )
 
 // reader yields a partition's frames through a consumer of its own. The
@@ -27,7 +28,8 @@ type reader struct {
 	chain   eventlog.Chain
 	pull    *pull
 	status  chan nats.Status
-	suspect bool // the last message did not follow; the consumer is fresh
+	suspect bool // something was wrong before the present consumer was made
+	idle    int  // heartbeats since the last frame
 	pause   time.Duration
 	final   error
 	closed  bool
@@ -60,26 +62,66 @@ func (r *reader) Next(ctx context.Context) (eventlog.Entry, error) {
 			}
 		}
 		seq, b, err := r.pull.next(ctx, r.status)
-		if errors.Is(err, errStale) {
+		switch {
+		case errors.Is(err, errStale):
 			r.drop()
 			continue
-		}
-		if err != nil {
+		case errors.Is(err, errIdle):
+			if err := r.probe(ctx); err != nil {
+				r.drop()
+				return eventlog.Entry{}, r.failed(ctx, err)
+			}
+			continue
+		case err != nil:
 			return eventlog.Entry{}, err
 		}
+		r.idle = 0
 		e, err := r.chain.Admit(seq, b)
 		if err == nil {
 			r.suspect, r.pause = false, retryPause
 			return e, nil
 		}
-		if !r.suspect {
-			r.suspect = true
-			r.drop()
-			continue
-		}
-		r.final = err
-		r.drop()
+		r.doubt(err)
 	}
+}
+
+// doubt makes an error final if it comes from a fresh consumer.
+func (r *reader) doubt(err error) {
+	if r.suspect {
+		r.final = err
+	}
+	r.suspect = true
+	r.drop()
+}
+
+// probe is for a reader that gets nothing: with the first heartbeat and then
+// every now and then it asks whether there is something to get. A server that
+// cannot read a block says so in its own log only and sends heartbeats for
+// ever.
+func (r *reader) probe(ctx context.Context) error {
+	r.idle++
+	if r.idle > 1 && r.idle%probeEvery != 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	at := r.chain.At
+	tail, err := r.log.tail.wait(ctx)
+	if err != nil {
+		return unavailableUnlessDamaged(err)
+	}
+	if tail <= at.Seq {
+		return nil
+	}
+	_, err = r.log.stream.GetMsg(ctx, at.Seq+1, jetstream.WithGetMsgSubject(r.log.subject))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		r.doubt(&eventlog.GapError{Seq: tail, Want: at.Index + 1})
+		return fmt.Errorf("%w: the server cannot read the frame behind sequence %d", eventlog.ErrUnavailable, at.Seq)
+	case err != nil:
+		return unavailable(err)
+	}
+	return fmt.Errorf("%w: the server has frames behind sequence %d and does not send them", eventlog.ErrUnavailable, at.Seq)
 }
 
 // failed waits a moment, so that a caller may try again at once.
@@ -172,6 +214,7 @@ func unavailableUnlessDamaged(err error) error {
 }
 
 func (r *reader) drop() {
+	r.idle = 0
 	if r.pull != nil {
 		r.pull.close()
 		r.pull = nil

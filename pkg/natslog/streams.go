@@ -29,7 +29,7 @@ const (
 )
 
 // Shares of a store limit, in percent. The slack is for key-value buckets,
-// request logs and the difference between counted and real bytes.
+// request logs and what the server keeps beside the messages.
 const (
 	logShare      = 60
 	eventsShare   = 20
@@ -46,7 +46,7 @@ const (
 )
 
 // Sizes bound the streams, in bytes of messages as the server counts them,
-// before compression. 0 is without bound.
+// which is about what they take on disk. 0 is without bound.
 type Sizes struct{ Log, Events, Attempts int64 }
 
 // Shares divides a store limit among the streams, so that LOG's part cannot be
@@ -65,6 +65,11 @@ type Config struct {
 
 // streams defines every stream. A change here reaches existing installations
 // at their next start, through Ensure.
+//
+// None is compressed: one flipped bit in a compressed block makes the whole
+// block unreadable instead of one message, and when such a block is met while
+// the server rebuilds its index, it gives up on the stream and deletes it (seen
+// with 2.15.2). Compress in the file system where disk is short.
 func streams(c Config) []jetstream.StreamConfig {
 	bound := func(n int64) int64 {
 		if n <= 0 {
@@ -81,7 +86,7 @@ func streams(c Config) []jetstream.StreamConfig {
 		Discard:     jetstream.DiscardNew,
 		MaxBytes:    bound(c.Sizes.Log),
 		Replicas:    max(1, c.Replicas),
-		Compression: jetstream.S2Compression,
+		Compression: jetstream.NoCompression,
 		DenyDelete:  true,
 		DenyPurge:   true,
 		// A direct get may be served by a replica that lags; no reader of LOG
@@ -96,7 +101,7 @@ func streams(c Config) []jetstream.StreamConfig {
 		Discard:            jetstream.DiscardOld,
 		MaxBytes:           bound(c.Sizes.Events),
 		Replicas:           max(1, c.Replicas),
-		Compression:        jetstream.S2Compression,
+		Compression:        jetstream.NoCompression,
 		DenyDelete:         true,
 		AllowAtomicPublish: true,
 		AllowDirect:        true,
@@ -109,7 +114,7 @@ func streams(c Config) []jetstream.StreamConfig {
 		Discard:     jetstream.DiscardNew,
 		MaxBytes:    bound(c.Sizes.Attempts),
 		Replicas:    max(1, c.Replicas),
-		Compression: jetstream.S2Compression,
+		Compression: jetstream.NoCompression,
 		DenyDelete:  true,
 		AllowDirect: false,
 	}}

@@ -33,10 +33,13 @@ const minStoreLimit = 64 << 20
 // Options of a server.
 type Options struct {
 	// Dir is the data directory. It is created if missing; the store is in its
-	// folder "jetstream", beside the file "lock".
+	// folder "jetstream", beside the file "lock" and, while the server starts,
+	// the folder "jetstream-guard".
 	Dir string
 	// StoreLimit bounds the bytes of all streams; DefaultStoreLimit if 0. At
-	// least 64 MiB.
+	// least 64 MiB. When it is lower than what the streams on disk were promised,
+	// it counts in full only from the start after natslog.Ensure made them
+	// smaller; until then the streams' own bounds hold.
 	StoreLimit int64
 	// Listen is a host:port to accept NATS clients on. Empty is none. With it,
 	// User and Password are required.
@@ -53,6 +56,7 @@ type Server struct {
 	nats  *server.Server
 	opts  Options
 	lock  *dirLock
+	guard guard
 	limit int64
 }
 
@@ -93,8 +97,15 @@ func (s *Server) start(ctx context.Context) error {
 	if s.limit < minStoreLimit {
 		return fmt.Errorf("a store limit of %d bytes is too small; give at least %d (64 MiB), or free some disk", s.limit, int64(minStoreLimit))
 	}
+	s.guard = guard{
+		streams: filepath.Join(s.opts.Dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams"),
+		links:   filepath.Join(s.opts.Dir, "jetstream-guard"),
+	}
 	opts, err := s.configuration()
 	if err != nil {
+		return err
+	}
+	if err := s.guard.raise(); err != nil {
 		return err
 	}
 	if s.nats, err = server.NewServer(opts); err != nil {
@@ -121,7 +132,37 @@ func (s *Server) start(ctx context.Context) error {
 	if s.nats.JetStreamConfig() == nil {
 		return errors.New("the embedded NATS server started without JetStream; its log says why")
 	}
-	return s.loaded(ctx)
+	served, err := s.served(ctx)
+	if err != nil {
+		return err
+	}
+	if missing := s.guard.missing(served); len(missing) > 0 {
+		s.stop()
+		return s.guard.refuse(missing)
+	}
+	return s.guard.lower()
+}
+
+// served lists the streams that the server has.
+func (s *Server) served(ctx context.Context) (map[string]bool, error) {
+	nc, err := s.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	list := js.StreamNames(ctx)
+	for name := range list.Name() {
+		names[name] = true
+	}
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("ask for the streams: %w", err)
+	}
+	return names, nil
 }
 
 func (s *Server) configuration() (*server.Options, error) {
@@ -129,7 +170,7 @@ func (s *Server) configuration() (*server.Options, error) {
 		ServerName:             "rollcall",
 		JetStream:              true,
 		StoreDir:               s.opts.Dir,
-		JetStreamMaxStore:      s.limit,
+		JetStreamMaxStore:      max(s.limit, reserved(s.guard.streams)),
 		SyncAlways:             true,
 		MaxPayload:             natslog.MinPayload,
 		NoSigs:                 true,
@@ -154,42 +195,6 @@ func (s *Server) configuration() (*server.Options, error) {
 		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.opts.TLS, 5
 	}
 	return o, nil
-}
-
-// loaded compares the streams on disk with those that the server serves. The
-// server skips a stream whose description is damaged with a line in its log,
-// and would then create an empty one of that name.
-func (s *Server) loaded(ctx context.Context) error {
-	streams := filepath.Join(s.opts.Dir, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams")
-	entries, err := os.ReadDir(streams)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the store: %w", err)
-	}
-	nc, err := s.Connect()
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		_, err := js.Stream(ctx, e.Name())
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("the stream %s is on disk in %s, but NATS could not load it; restore its meta.inf and meta.sum from a backup, or move the folder away to start without it", e.Name(), streams)
-		}
-		if err != nil {
-			return fmt.Errorf("ask for the stream %s: %w", e.Name(), err)
-		}
-	}
-	return nil
 }
 
 // Connect opens a connection inside the process. The caller closes it.
@@ -219,9 +224,13 @@ func (s *Server) Addr() net.Addr {
 // Close stops the server after it has written everything, and frees the
 // directory. It may be called twice.
 func (s *Server) Close() error {
+	s.stop()
+	return s.lock.release()
+}
+
+func (s *Server) stop() {
 	if s.nats != nil {
 		s.nats.Shutdown()
 		s.nats.WaitForShutdown()
 	}
-	return s.lock.release()
 }

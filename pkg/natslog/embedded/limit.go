@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,6 +27,31 @@ func DefaultStoreLimit(dir string) (int64, error) {
 		return 0, fmt.Errorf("measure the store: %w", err)
 	}
 	return free/100*80 + used, nil
+}
+
+// reserved sums the bounds that the streams on disk were defined with, in
+// bytes. The server refuses every change to any stream, a smaller bound too,
+// while the bounds together exceed its limit. So it must not start below them.
+func reserved(streams string) int64 {
+	var n int64
+	names, err := folders(streams)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(streams, name, "meta.inf"))
+		if err != nil {
+			continue
+		}
+		var config struct {
+			MaxBytes int64 `json:"max_bytes"`
+		}
+		// One that cannot be read is met again after the start.
+		if json.Unmarshal(b, &config) == nil && config.MaxBytes > 0 {
+			n += config.MaxBytes
+		}
+	}
+	return n
 }
 
 // size sums the files below dir; 0 if there is none. Files that vanish while
