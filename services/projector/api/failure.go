@@ -69,7 +69,10 @@ func classify(err error) failure {
 		}
 	}
 	f := fault.Of(err)
-	k := kinds[f.Kind]
+	k, known := kinds[f.Kind]
+	if !known {
+		k = kinds[fault.Internal]
+	}
 	return failure{k.code, k.status, strings.ToUpper(strings.ReplaceAll(f.Kind.String(), " ", "_")), f.Detail}
 }
 
@@ -97,10 +100,10 @@ func (c *core) writeFailure(w http.ResponseWriter, f failure) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rollcall"`)
 	}
 	writeJSON(w, f.status, struct {
-		Code    connect.Code `json:"code"`
-		Message string       `json:"message"`
-		Details []any        `json:"details"`
-	}{f.code, f.message, []any{}})
+		Code    uint32 `json:"code"`
+		Message string `json:"message"`
+		Details []any  `json:"details"`
+	}{uint32(f.code), f.message, []any{}})
 }
 
 // writeJSON writes an answer. A caller that left has no one to tell.

@@ -3,14 +3,16 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
 // jsonForm is REST's JSON: names as in the .proto files, lists and plain values
@@ -31,7 +33,7 @@ func newJSON() *jsonForm {
 func (j *jsonForm) Unmarshal(data []byte, v any) error {
 	var raw any
 	if err := json.Unmarshal(data, &raw); err != nil {
-		return fmt.Errorf("The body is not valid JSON: %w.", err) //nolint:revive,staticcheck // a sentence that the caller reads
+		return fault.New(fault.Invalid, "The body is not valid JSON: %v.", err)
 	}
 	if d := descriptorOf(v); d != nil {
 		if err := knownEnums(d, raw, 0); err != nil {
@@ -39,9 +41,14 @@ func (j *jsonForm) Unmarshal(data []byte, v any) error {
 		}
 	}
 	if err := j.JSONPb.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("The body does not have the form of this call's request: %w.", err) //nolint:revive,staticcheck // as above
+		return fault.New(fault.Invalid, "The body does not have the form of this call's request: %s.", plain(err))
 	}
 	return nil
+}
+
+// plain is protojson's text without its prefix, whose white space it varies.
+func plain(err error) string {
+	return strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\u00a0", " "), "proto: ")
 }
 
 // NewDecoder reads one document; the gateway takes io.EOF for an empty body.
@@ -105,7 +112,7 @@ func knownEnums(d protoreflect.MessageDescriptor, raw any, depth int) error {
 				}
 			case f.Enum() != nil:
 				if s, ok := item.(string); ok && f.Enum().Values().ByName(protoreflect.Name(s)) == nil {
-					return fmt.Errorf("%s has no value %q.", f.Name(), s) //nolint:revive,staticcheck // a sentence that the caller reads
+					return fault.New(fault.Invalid, "%s has no value %q.", f.Name(), s)
 				}
 			}
 		}

@@ -1,0 +1,54 @@
+package api
+
+import (
+	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
+)
+
+// services are the implementation. Each embeds what answers "unimplemented" for
+// the methods that it does not have, so a method that is added to a .proto file
+// is refused, not missing.
+type services struct {
+	organizations *organizationService
+	directories   *directoryService
+	domains       *domainService
+	endpoints     *endpointService
+	policies      *policyService
+}
+
+func newServices(c *core) services {
+	return services{
+		organizations: &organizationService{core: c},
+		directories:   &directoryService{core: c},
+		domains:       &domainService{core: c},
+		endpoints:     &endpointService{core: c},
+		policies:      &policyService{core: c},
+	}
+}
+
+type organizationService struct {
+	organizations.UnimplementedOrganizationServiceServer
+	core *core
+}
+
+type directoryService struct {
+	directories.UnimplementedDirectoryServiceServer
+	core *core
+}
+
+type domainService struct {
+	domains.UnimplementedDomainServiceServer
+	core *core
+}
+
+type endpointService struct {
+	rollcallv1.UnimplementedWebhookEndpointServiceServer
+	core *core
+}
+
+type policyService struct {
+	rollcallv1.UnimplementedDirectoryPolicyServiceServer
+	core *core
+}
