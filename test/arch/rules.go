@@ -140,6 +140,10 @@ var Ours = Rules{
 			Reason: "SCIM and webhook signing as functions on values",
 		},
 		{
+			Layer: Core, Packages: []string{"pkg/attempts"}, Outside: []string{"github.com/tidwall/btree"},
+			Reason: "the history of deliveries as a format and a fold; the B-tree keeps what waits in order",
+		},
+		{
 			Layer: Port, Packages: []string{"pkg/eventlog", "pkg/projection"},
 			Reason: "what a log is and how it is folded",
 		},
@@ -158,6 +162,18 @@ var Ours = Rules{
 		{
 			Layer: Adapter, Packages: []string{"pkg/credential", "pkg/seal"},
 			Reason: "secrets come from the system's randomness and a key file; only services make or open them",
+		},
+		{
+			Layer: Adapter, Packages: []string{"pkg/webhook/egress"},
+			Reason: "HTTP to receivers that nobody trusts, on the standard library alone",
+		},
+		{
+			Layer: Adapter, Packages: []string{"pkg/attempts/attemptlog"}, Outside: []string{"github.com/nats-io"},
+			Reason: "the stream of attempts, one fenced writer a slot",
+		},
+		{
+			Layer: Adapter, Packages: []string{"pkg/attempts/ledger"}, Outside: []string{"go.etcd.io/bbolt"},
+			Reason: "deliveries as rows in bbolt, to be listed",
 		},
 		{
 			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"},
