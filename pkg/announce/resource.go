@@ -47,9 +47,30 @@ func (t *telling) group(before, after *directory.Group) error {
 		return nil
 	}
 	t.say(g.ID, was, true, seen, typ, func(v uint64) any {
-		return public.Group{Head: head(g.ID, g.Organization, g.Directory, v), DisplayName: g.DisplayName, ExternalID: external, RawAttributes: g.Attributes}
+		p := Group(g)
+		p.Version = v
+		return p
 	})
 	return nil
+}
+
+// Group returns what receivers see of a group, except for its version.
+func Group(g *directory.Group) public.Group {
+	p := public.Group{Head: head(g.ID, g.Organization, g.Directory, 0), DisplayName: g.DisplayName, RawAttributes: g.Attributes}
+	if g.ExternalID != "" {
+		p.ExternalID = &g.ExternalID
+	}
+	return p
+}
+
+// Version returns the version of the last public event of a resource, 0 if there
+// was none. The view is a projector's.
+func Version(v directory.View, id string) (uint64, error) {
+	a, ok, err := directory.Get[*directory.Announced](v, directory.Make(directory.TableAnnounced, id))
+	if err != nil || !ok {
+		return 0, err
+	}
+	return a.Version, nil
 }
 
 // directory tells that a directory was enabled or disabled.

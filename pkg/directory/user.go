@@ -82,7 +82,7 @@ func (c ReplaceUser) decide(d *decision) error {
 	}
 	s := c.State
 	s.Attributes = rawJSON(s.Attributes)
-	if c.KeepActive && s.Active != u.Active {
+	if c.KeepActive {
 		r, err := scim.Decode(s.Attributes)
 		if err != nil {
 			return err

@@ -83,25 +83,20 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Mount hands every path below the prefixes to h. A doubled slash in front is
-// answered like a single one, without a redirect that would turn POST into GET.
+// Mount hands paths to h: a prefix that ends in a slash or a dot stands for all
+// that begins with it. Paths are taken as they come: a doubled slash is not
+// redirected, which would turn a POST into a GET.
 func (s *Server) Mount(h http.Handler, prefixes ...string) {
-	wrapped := echo.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "//") {
-			r = r.Clone(r.Context())
-			r.URL.Path = "/" + strings.TrimLeft(r.URL.Path, "/")
-			r.URL.RawPath = ""
-		}
-		h.ServeHTTP(w, r)
-	}))
 	for _, p := range prefixes {
-		s.Echo.Any(p, wrapped)
-		s.Echo.Any("/"+p, wrapped)
+		if strings.HasSuffix(p, "/") || strings.HasSuffix(p, ".") {
+			p += "*"
+		}
+		s.Echo.Any(p, echo.WrapHandler(h))
 	}
 }
 
-// Start listens and serves in the background.
-func (s *Server) Start() error {
+// Listen binds the port, so that its address is known before it serves.
+func (s *Server) Listen() error {
 	l, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", s.cfg.Listen, err)
@@ -114,12 +109,20 @@ func (s *Server) Start() error {
 		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	}
 	s.listener = l
+	return nil
+}
+
+// Serve serves the bound port in the background.
+func (s *Server) Serve() error {
+	if s.listener == nil {
+		return errors.New("web: Serve before Listen")
+	}
 	go func() {
 		var err error
 		if s.http.TLSConfig != nil {
-			err = s.http.ServeTLS(l, "", "")
+			err = s.http.ServeTLS(s.listener, "", "")
 		} else {
-			err = s.http.Serve(l)
+			err = s.http.Serve(s.listener)
 		}
 		if errors.Is(err, http.ErrServerClosed) {
 			err = nil

@@ -22,6 +22,9 @@ func (r *request) createUser(string) error {
 	if err != nil {
 		return err
 	}
+	if _, says := res["active"]; !says {
+		res["active"] = true
+	}
 	state, err := directory.UserStateOf(res)
 	if err != nil {
 		return err

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rollcallhq/rollcall/pkg/announce"
+	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
+	"github.com/rollcallhq/rollcall/services/ingress"
+	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
+	"github.com/rollcallhq/rollcall/services/projector"
+	"github.com/rollcallhq/rollcall/services/projector/api"
+	"github.com/rollcallhq/rollcall/services/web"
+)
+
+// startWeb binds the port; routes are mounted before it serves. base is known
+// once it is bound, since the port may be the kernel's choice.
+func startWeb(out *output, f httpFlags, ready func(context.Context) error) (srv *web.Server, base func() string, err error) {
+	srv, err = web.New(web.Config{
+		Listen: f.Listen, TLSCert: f.TLSCert, TLSKey: f.TLSKey, TrustedProxies: f.TrustedProxies,
+		Ready: ready, Registry: newRegistry(), Logger: out.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := srv.Listen(); err != nil {
+		return nil, nil, err
+	}
+	url := f.base(srv.Addr())
+	return srv, func() string { return url }, nil
+}
+
+func mountSCIM(srv *web.Server, in *ingress.Ingress, base func() string, f scimFlags, log *slog.Logger) {
+	scimhttp.New(in, scimhttp.Config{Base: base, RateLimit: f.ScimRateLimit, Logger: log}).Register(srv.Echo)
+}
+
+// apiSetup is what the API is made of.
+type apiSetup struct {
+	projector *projector.Projector
+	commands  submitter
+	keys      *seal.Keys
+	base      string
+	flags     webhookFlags
+	js        jetstream.JetStream
+	path      string // of the deliveries' file
+	logger    *slog.Logger
+}
+
+func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error {
+	deliveries, err := openDeliveries(ctx, s, a)
+	if err != nil {
+		return err
+	}
+	h, err := api.New(api.Config{
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, Keys: a.keys, PublicURL: a.base,
+		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
+		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	srv.Mount(h, api.Prefixes...)
+	return nil
+}
+
+// visible is a submitter that answers once the read model shows the commit.
+type visible struct {
+	submitter
+	model *projector.Projector
+}
+
+// Submit implements api.Commands.
+func (v visible) Submit(ctx context.Context, r directory.Request) (directory.Row, error) {
+	res, err := v.submitter.Submit(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return res.Row, v.model.Reached(ctx, res.Seq)
+}
+
+// userDetail is what webhooks show of a user.
+func userDetail(v directory.View, u *directory.User) (map[string]any, error) {
+	groups, err := announce.GroupsOf(v, u)
+	if err != nil {
+		return nil, err
+	}
+	p, err := announce.User(u, groups)
+	if err != nil {
+		return nil, err
+	}
+	if p.Version, err = announce.Version(v, u.ID); err != nil {
+		return nil, err
+	}
+	return object(p)
+}
+
+// groupDetail is what webhooks show of a group.
+func groupDetail(v directory.View, g *directory.Group) (map[string]any, error) {
+	p := announce.Group(g)
+	var err error
+	if p.Version, err = announce.Version(v, g.ID); err != nil {
+		return nil, err
+	}
+	return object(p)
+}
+
+func object(v any) (map[string]any, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "The details could not be written.")
+	}
+	var m map[string]any
+	return m, json.Unmarshal(b, &m)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/webhook"
+)
+
+// dataFlags say where files are.
+type dataFlags struct {
+	Data          string `help:"Folder for the embedded log, the read models and the master key." default:"./rollcall-data" type:"path" env:"ROLLCALL_DATA"`
+	MasterKeyFile string `help:"File with the key that seals signing secrets. Made under --data by serve; required for split services." type:"path" placeholder:"FILE" env:"ROLLCALL_MASTER_KEY_FILE"`
+}
+
+func (f *dataFlags) masterKeyFile() string {
+	if f.MasterKeyFile != "" {
+		return f.MasterKeyFile
+	}
+	return filepath.Join(f.Data, "master.key")
+}
+
+func (f *dataFlags) path(name string) string { return filepath.Join(f.Data, name) }
+
+// httpFlags say how the port is served.
+type httpFlags struct {
+	Listen         string   `help:"Address of the one port for SCIM, API, health and metrics." default:"127.0.0.1:8080" env:"ROLLCALL_LISTEN"`
+	PublicURL      string   `help:"Base URL that links and SCIM URLs show; http:// and the listen address if empty." env:"ROLLCALL_PUBLIC_URL"`
+	TLSCert        string   `help:"PEM file of the certificate to serve TLS with." name:"tls-cert" type:"existingfile" placeholder:"FILE" env:"ROLLCALL_TLS_CERT"`
+	TLSKey         string   `help:"PEM file of its key." name:"tls-key" type:"existingfile" placeholder:"FILE" env:"ROLLCALL_TLS_KEY"`
+	TrustedProxies []string `help:"Networks (CIDR) whose X-Forwarded-For is believed." placeholder:"CIDR" env:"ROLLCALL_TRUSTED_PROXIES"`
+}
+
+// Validate is called by kong.
+func (f *httpFlags) Validate() error {
+	if _, _, err := net.SplitHostPort(f.Listen); err != nil {
+		return fmt.Errorf("--listen must be host:port: %w", err)
+	}
+	if (f.TLSCert == "") != (f.TLSKey == "") {
+		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if f.PublicURL != "" {
+		u, err := url.Parse(f.PublicURL)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("--public-url must be an http or https URL, not %q", f.PublicURL)
+		}
+	}
+	return nil
+}
+
+// base returns the public URL without a final slash, given where the server
+// listens.
+func (f *httpFlags) base(addr net.Addr) string {
+	if f.PublicURL != "" {
+		return strings.TrimRight(f.PublicURL, "/")
+	}
+	scheme := "http"
+	if f.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + addr.String()
+}
+
+// natsFlags say which NATS the split services share.
+type natsFlags struct {
+	NatsURL     string        `help:"NATS servers to use." name:"nats-url" required:"" placeholder:"URL" env:"ROLLCALL_NATS_URL"`
+	NatsCreds   string        `help:"Credentials file for NATS." name:"nats-creds" type:"existingfile" placeholder:"FILE" env:"ROLLCALL_NATS_CREDS"`
+	Replicas    int           `help:"Replicas of every stream: 1, or 3 on a cluster." default:"1" env:"ROLLCALL_REPLICAS"`
+	LeaseTTL    time.Duration `help:"How long a silent owner keeps the log; a takeover takes about this long." name:"lease-ttl" default:"3s" env:"ROLLCALL_LEASE_TTL"`
+	StreamBytes int64         `help:"Store limit to reserve for the streams, in bytes; 0 is none." name:"store-limit" env:"ROLLCALL_STORE_LIMIT"`
+}
+
+// scimFlags bound what providers may send.
+type scimFlags struct {
+	ScimRateLimit int `help:"SCIM requests per second and directory; 0 is no limit." name:"scim-rate-limit" default:"200" env:"ROLLCALL_SCIM_RATE_LIMIT"`
+}
+
+// webhookFlags say how webhooks are sent.
+type webhookFlags struct {
+	WebhookInsecure bool          `help:"Allow http and private addresses for receivers. For development only." env:"ROLLCALL_WEBHOOK_INSECURE"`
+	WebhookLadder   string        `help:"Times between the attempts of a delivery, 1 to 20." default:"${ladder}" env:"ROLLCALL_WEBHOOK_LADDER"`
+	WebhookTimeout  time.Duration `help:"How long one attempt may take." default:"15s" env:"ROLLCALL_WEBHOOK_TIMEOUT"`
+}
+
+// Validate is called by kong.
+func (f *webhookFlags) Validate() error {
+	_, err := webhook.ParseLadder(f.WebhookLadder)
+	return err
+}
+
+// clientFlags are the first API client's credentials.
+type clientFlags struct {
+	ClientID     string `help:"Id of the first API client, used only if the log has none." env:"ROLLCALL_CLIENT_ID"`
+	ClientSecret string `help:"Its secret; generated and printed once if empty." env:"ROLLCALL_CLIENT_SECRET"`
+}
+
+// eventsFlags bound the public event stream.
+type eventsFlags struct {
+	EventsMaxAge time.Duration `help:"How long public events are kept; 0 is for ever." default:"2160h" env:"ROLLCALL_EVENTS_MAX_AGE"`
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

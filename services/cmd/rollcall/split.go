@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/services/ingress"
+	"github.com/rollcallhq/rollcall/services/projector"
+)
+
+// ingressCmd runs one ingress.
+type ingressCmd struct {
+	dataFlags
+	httpFlags
+	natsFlags
+	scimFlags
+	clientFlags
+}
+
+// Run serves SCIM; the first of several owns the log.
+func (c *ingressCmd) Run(ctx context.Context, out *output) (err error) {
+	s := &stack{log: out.log}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	keys, err := splitKeys(c.dataFlags)
+	if err != nil {
+		return err
+	}
+	ext, err := connect(ctx, s, c.natsFlags, "ingress")
+	if err != nil {
+		return err
+	}
+	in, err := ingress.Open(ctx, ingress.Config{Path: c.path("ingress.db"), Log: ext.log, Leases: ext.leases, Conn: ext.nc, Logger: out.log})
+	if err != nil {
+		return err
+	}
+	s.push(in.Stop)
+	if err := in.Start(ctx); err != nil {
+		return err
+	}
+	if err := bootstrap(ctx, out, in, keys, c.clientFlags); err != nil {
+		return err
+	}
+	srv, base, err := startWeb(out, c.httpFlags, in.Ready)
+	if err != nil {
+		return err
+	}
+	mountSCIM(srv, in, base, c.scimFlags, out.log)
+	if err := srv.Serve(); err != nil {
+		return err
+	}
+	s.push(srv.Stop)
+	announceReady(out, base(), srv)
+	return s.waitFor(ctx, srv)
+}
+
+// projectorCmd runs one projector with the API.
+type projectorCmd struct {
+	dataFlags
+	httpFlags
+	natsFlags
+	webhookFlags
+	eventsFlags
+	ScimURL string `help:"Base URL of the ingresses, which SCIM URLs show; the public URL if empty." name:"scim-url" env:"ROLLCALL_SCIM_URL"`
+}
+
+// Run folds the log, emits public events and serves the API.
+func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
+	s := &stack{log: out.log}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	keys, err := splitKeys(c.dataFlags)
+	if err != nil {
+		return err
+	}
+	ext, err := connect(ctx, s, c.natsFlags, "projector")
+	if err != nil {
+		return err
+	}
+	p, err := projector.Open(ctx, projector.Config{
+		Path: c.path("projector.db"), Log: ext.log, JetStream: ext.js, EventsMaxAge: c.EventsMaxAge, Commands: sequenced{remote{ext.nc}}, Logger: out.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.push(p.Stop)
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	srv, base, err := startWeb(out, c.httpFlags, func(ctx context.Context) error { return errors.Join(p.Err(), ext.log.Check(ctx)) })
+	if err != nil {
+		return err
+	}
+	shown := base()
+	if c.ScimURL != "" {
+		shown = c.ScimURL
+	}
+	if err := mountAPI(ctx, s, srv, apiSetup{
+		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, flags: c.webhookFlags, js: ext.js, path: c.path("deliveries.db"), logger: out.log,
+	}); err != nil {
+		return err
+	}
+	if err := srv.Serve(); err != nil {
+		return err
+	}
+	s.push(srv.Stop)
+	announceReady(out, base(), srv)
+	return s.waitFor(ctx, srv)
+}
+
+// deliveryCmd runs one delivery worker.
+type deliveryCmd struct {
+	dataFlags
+	httpFlags
+	natsFlags
+	webhookFlags
+}
+
+// Run sends webhooks.
+func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
+	s := &stack{log: out.log}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	keys, err := splitKeys(c.dataFlags)
+	if err != nil {
+		return err
+	}
+	ext, err := connect(ctx, s, c.natsFlags, "delivery")
+	if err != nil {
+		return err
+	}
+	worker, err := startDelivery(ctx, s, deliverySetup{
+		path: c.path("delivery.db"), log: ext.log, js: ext.js, keys: keys, flags: c.webhookFlags, logger: out.log,
+	})
+	if err != nil {
+		return err
+	}
+	srv, base, err := startWeb(out, c.httpFlags, func(ctx context.Context) error { return errors.Join(worker.Err(), ext.log.Check(ctx)) })
+	if err != nil {
+		return err
+	}
+	if err := srv.Serve(); err != nil {
+		return err
+	}
+	s.push(srv.Stop)
+	announceReady(out, base(), srv)
+	return s.waitFor(ctx, srv)
+}
+
+// splitKeys loads the master key that the split services share. They never make
+// one: each would make another.
+func splitKeys(f dataFlags) (*seal.Keys, error) {
+	if f.MasterKeyFile == "" {
+		return nil, fmt.Errorf("--master-key-file is required: all services of an installation share one master key (`rollcall key` makes a file)")
+	}
+	return seal.Load(f.MasterKeyFile)
+}
