@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -79,6 +80,14 @@ func directoryOf(v directory.View, org, id string) (*directory.Directory, error)
 		err = fault.New(fault.NotFound, "There is no directory %q in this organization.", id)
 	}
 	return d, err
+}
+
+// clamp fits a count into the width that the messages have.
+func clamp[N int | int64 | uint64](n N) int32 {
+	if n < 0 {
+		return 0
+	}
+	return int32(min(uint64(n), math.MaxInt32))
 }
 
 // stamp writes a time; the zero time is left out.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math"
 	"time"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
@@ -91,7 +92,7 @@ func (s *endpointService) ListDeliveries(ctx context.Context, r *rollcallv1.List
 	if err != nil {
 		return nil, err
 	}
-	res := &rollcallv1.ListDeliveriesResponse{NextPageToken: cursor{at: p.Next}.token(listDeliveries), TotalSize: uint32(p.Total)}
+	res := &rollcallv1.ListDeliveriesResponse{NextPageToken: cursor{at: p.Next}.token(listDeliveries), TotalSize: uint32(min(uint64(max(p.Total, 0)), math.MaxUint32))}
 	for _, d := range p.Deliveries {
 		res.Deliveries = append(res.Deliveries, deliveryMessage(r.GetEndpointId(), d))
 	}
@@ -101,13 +102,13 @@ func (s *endpointService) ListDeliveries(ctx context.Context, r *rollcallv1.List
 func deliveryMessage(endpoint string, d Delivery) *rollcallv1.Delivery {
 	m := &rollcallv1.Delivery{
 		Id: d.ID, EventId: d.EventID, EventType: d.EventType, EndpointId: endpoint, Status: string(d.Status),
-		Attempts: int32(d.Attempts), NextAttemptTime: stamp(d.NextAttempt), CreateTime: stamp(d.Created),
+		Attempts: clamp(d.Attempts), NextAttemptTime: stamp(d.NextAttempt), CreateTime: stamp(d.Created),
 	}
 	for _, a := range d.Log {
 		m.AttemptLog = append(m.AttemptLog, &rollcallv1.DeliveryAttempt{
-			Attempt: int32(a.Number), Time: stamp(a.At), DurationMs: int32(a.Took.Milliseconds()), StatusCode: int32(a.StatusCode), Error: a.Error,
+			Attempt: clamp(a.Number), Time: stamp(a.At), DurationMs: clamp(a.Took.Milliseconds()), StatusCode: clamp(a.StatusCode), Error: a.Error,
 		})
-		m.LastAttemptTime, m.LastStatusCode, m.LastError = stamp(a.At), int32(a.StatusCode), a.Error
+		m.LastAttemptTime, m.LastStatusCode, m.LastError = stamp(a.At), clamp(a.StatusCode), a.Error
 	}
 	return m
 }

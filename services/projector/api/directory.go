@@ -184,10 +184,10 @@ func (s *directoryService) message(v directory.View, d *directory.Directory) (*d
 		DirectoryProvider: directories.DirectoryProvider(directories.DirectoryProvider_value[d.Provider]),
 		LastSyncedAt:      stamp(later(n.UsersUpdated, n.GroupsUpdated)),
 		DirectoryEndpoint: s.core.cfg.PublicURL + "/directories/" + d.ID + "/scim/v2",
-		TotalUsers:        int32(n.Users), TotalGroups: int32(n.Groups),
+		TotalUsers:        clamp(n.Users), TotalGroups: clamp(n.Groups),
 		Secrets: secrets,
 		Stats: &directories.Stats{
-			TotalUsers: int32(n.Users), TotalGroups: int32(n.Groups),
+			TotalUsers: clamp(n.Users), TotalGroups: clamp(n.Groups),
 			GroupUpdatedAt: stamp(n.GroupsUpdated), UserUpdatedAt: stamp(n.UsersUpdated),
 		},
 		RoleAssignments: &directories.RoleAssignments{}, AttributeMappings: &directories.AttributeMappings{},

@@ -95,7 +95,7 @@ func (s *domainService) ListDomains(ctx context.Context, r *domains.ListDomainRe
 	if err != nil {
 		return nil, err
 	}
-	res := &domains.ListDomainResponse{PageSize: int32(size), PageNumber: number}
+	res := &domains.ListDomainResponse{PageSize: clamp(size), PageNumber: number}
 	for _, d := range rows {
 		res.Domains = append(res.Domains, domainMessage(d, env))
 	}

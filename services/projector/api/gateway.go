@@ -24,7 +24,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	noHeaders := func(string) (string, bool) { return "", false }
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newJSON()),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters), // an external id may hold a slash
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved), // an external id may hold a slash, written %2F
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithIncomingHeaderMatcher(noHeaders),

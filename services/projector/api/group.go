@@ -84,5 +84,5 @@ func (s *directoryService) groups(ctx context.Context, org, dir string, at curso
 }
 
 func groupMessage(g *directory.Group) *directories.DirectoryGroup {
-	return &directories.DirectoryGroup{Id: g.ID, DisplayName: g.DisplayName, TotalUsers: int32(g.Members), UpdatedAt: stamp(g.Updated)}
+	return &directories.DirectoryGroup{Id: g.ID, DisplayName: g.DisplayName, TotalUsers: clamp(g.Members), UpdatedAt: stamp(g.Updated)}
 }

@@ -50,6 +50,8 @@ func (s *organizationService) GetOrganization(ctx context.Context, r *organizati
 }
 
 // GetOrganizationByExternalId is GetOrganization under another path.
+//
+//nolint:staticcheck // the generated interface spells the name
 func (s *organizationService) GetOrganizationByExternalId(ctx context.Context, r *organizations.GetOrganizationRequest) (*organizations.GetOrganizationResponse, error) {
 	return s.GetOrganization(ctx, r)
 }

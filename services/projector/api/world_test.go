@@ -349,6 +349,17 @@ func at(v any, path ...any) any {
 	return v
 }
 
+// object and items are at for what must be an object or a list.
+func object(v any, path ...any) map[string]any {
+	m, _ := at(v, path...).(map[string]any)
+	return m
+}
+
+func items(v any, path ...any) []any {
+	l, _ := at(v, path...).([]any)
+	return l
+}
+
 func str(v any, path ...any) string {
 	s, _ := at(v, path...).(string)
 	return s

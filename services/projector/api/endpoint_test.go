@@ -1,0 +1,182 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/services/projector/api"
+)
+
+const endpointsPath = "/api/v1/webhook_endpoints"
+
+func TestEndpoint_life(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	made := s.ok(t, 201, "POST", endpointsPath, `{"url":"https://hooks.example/in"}`)
+	secret, ep := str(made, "secret"), object(made, "endpoint")
+	id := str(ep, "id")
+	if diff := cmp.Diff(map[string]any{
+		"id": id, "url": "https://hooks.example/in", "description": "", "event_types": []any{"*"}, "organization_id": "", "enabled": true,
+		"create_time": "2026-02-01T08:00:02Z", "update_time": "2026-02-01T08:00:02Z",
+	}, ep); diff != "" {
+		t.Errorf("created (-want +got):\n%s", diff)
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil || len(key) != 32 || !strings.HasPrefix(secret, "whsec_") {
+		t.Errorf("secret of %d bytes, %v", len(key), err)
+	}
+	// The sealed form is what delivery opens.
+	if err := s.Read(t.Context(), func(v directory.View) error {
+		row, _, err := directory.Get[*directory.Endpoint](v, directory.Make(directory.TableEndpoint, id))
+		if err != nil {
+			return err
+		}
+		plain, err := masterKeys.Open(seal.WebhookSecret, row.SealedSecret)
+		if string(plain) != secret {
+			t.Error("the sealed secret is another")
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(map[string]any{"endpoint": ep}, s.ok(t, 200, "GET", endpointsPath+"/"+id, "")); diff != "" {
+		t.Errorf("GET (-want +got):\n%s", diff)
+	}
+	for _, tt := range []struct {
+		body string
+		want map[string]any
+	}{
+		{`{"enabled":false}`, map[string]any{"enabled": false, "url": "https://hooks.example/in"}},
+		{`{"description":"ours","event_types":["organization.directory.*","organization.created"]}`, map[string]any{"enabled": false, "description": "ours", "event_types": []any{"organization.directory.*", "organization.created"}}},
+		{`{"url":"https://hooks.example/2","description":""}`, map[string]any{"url": "https://hooks.example/2", "description": "", "event_types": []any{"organization.directory.*", "organization.created"}}},
+		{`{"id":"whe_other","enabled":true}`, map[string]any{"id": id, "enabled": true}},
+	} {
+		got := s.ok(t, 200, "PATCH", endpointsPath+"/"+id, tt.body)
+		for k, v := range tt.want {
+			if diff := cmp.Diff(v, at(got, "endpoint", k)); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", tt.body, k, diff)
+			}
+		}
+		if _, shown := got["secret"]; shown {
+			t.Error("an update shows the secret")
+		}
+	}
+	if got := s.ok(t, 200, "DELETE", endpointsPath+"/"+id, ""); len(got) != 0 {
+		t.Errorf("delete answered %v", got)
+	}
+	s.ok(t, 404, "GET", endpointsPath+"/"+id, "")
+	s.ok(t, 404, "PATCH", endpointsPath+"/"+id, `{"enabled":true}`)
+	s.ok(t, 404, "DELETE", endpointsPath+"/"+id, "")
+}
+
+func TestEndpoint_list(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	var all, ours []string
+	for i := range 5 {
+		body := fmt.Sprintf(`{"url":"https://hooks.example/%d","enabled":false}`, i)
+		if i%2 == 0 {
+			body = fmt.Sprintf(`{"url":"https://hooks.example/%d","organization_id":%q}`, i, org)
+		}
+		ep := at(s.ok(t, 201, "POST", endpointsPath, body), "endpoint")
+		if at(ep, "enabled") != (i%2 == 0) {
+			t.Errorf("enabled %v", at(ep, "enabled"))
+		}
+		if all = append(all, str(ep, "id")); i%2 == 0 {
+			ours = append(ours, str(ep, "id"))
+		}
+	}
+	for _, tt := range []struct {
+		query string
+		want  []string
+		total float64
+	}{{"", all, 5}, {"?page_size=2", all[:2], 5}, {"?organization_id=" + org, ours, 3}, {"?organization_id=org_1", nil, 0}} {
+		m := s.ok(t, 200, "GET", endpointsPath+tt.query, "")
+		if diff := cmp.Diff(tt.want, ids(m, "endpoints")); diff != "" || m["total_size"] != tt.total {
+			t.Errorf("%q: total %v (-want +got):\n%s", tt.query, m["total_size"], diff)
+		}
+	}
+}
+
+func TestEndpoint_refusals(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := str(s.ok(t, 201, "POST", endpointsPath, `{"url":"https://hooks.example/in"}`), "endpoint", "id")
+	for name, tt := range map[string]struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		"no url":               {"POST", "", `{}`, 400, "url"},
+		"no body":              {"POST", "", ``, 400, "url"},
+		"http":                 {"POST", "", `{"url":"http://hooks.example"}`, 400, "https"},
+		"http by update":       {"PATCH", "/" + id, `{"url":"http://hooks.example"}`, 400, "https"},
+		"empty url by update":  {"PATCH", "/" + id, `{"url":""}`, 400, "url"},
+		"unknown organization": {"POST", "", `{"url":"https://hooks.example","organization_id":"org_1"}`, 404, "org_1"},
+		"organization prefix":  {"POST", "", `{"url":"https://hooks.example","organization_id":"x"}`, 400, "org_"},
+		"star inside":          {"POST", "", `{"url":"https://hooks.example","event_types":["a.*.b"]}`, 400, "a.*.b"},
+		"star behind a letter": {"POST", "", `{"url":"https://hooks.example","event_types":["a*"]}`, 400, "a*"},
+		"no type":              {"PATCH", "/" + id, `{"event_types":[""]}`, 400, "event_types"},
+		"upper case":           {"PATCH", "/" + id, `{"event_types":["Organization.created"]}`, 400, "Organization.created"},
+		"too many":             {"POST", "", `{"url":"https://hooks.example","event_types":[` + strings.Repeat(`"a",`, 50) + `"a"]}`, 400, "50"},
+		"long description":     {"POST", "", `{"url":"https://hooks.example","description":"` + strings.Repeat("x", 1001) + `"}`, 400, "description"},
+		"unknown":              {"GET", "/whe_1", ``, 404, "whe_1"},
+		"deliveries unknown":   {"GET", "/whe_1/deliveries", ``, 404, "whe_1"},
+		"deliveries page size": {"GET", "/" + id + "/deliveries?page_size=101", ``, 400, "page_size"},
+	} {
+		if status, m := s.call(t, tt.method, endpointsPath+tt.path, tt.body); status != tt.status || !strings.Contains(str(m, "message"), tt.says) {
+			t.Errorf("%s: %d %v; want %d, something about %q", name, status, m, tt.status, tt.says)
+		}
+	}
+}
+
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := str(s.ok(t, 201, "POST", endpointsPath, `{"url":"https://hooks.example/in"}`), "endpoint", "id")
+	path := endpointsPath + "/" + id + "/deliveries"
+	if diff := cmp.Diff(map[string]any{"deliveries": []any{}, "next_page_token": "", "total_size": 0.0}, s.ok(t, 200, "GET", path, "")); diff != "" {
+		t.Errorf("none (-want +got):\n%s", diff)
+	}
+	first := time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC)
+	s.deliveries.mu.Lock()
+	s.deliveries.list = []api.Delivery{
+		{
+			ID: "dlv_2", EventID: "evt_2", EventType: "organization.created", Status: api.DeliveryRetrying, Created: first, NextAttempt: first.Add(time.Hour), Attempts: 2,
+			Log: []api.DeliveryAttempt{
+				{Number: 1, At: first, Took: 1500 * time.Millisecond, Error: "connection refused"},
+				{Number: 2, At: first.Add(5 * time.Second), Took: 20 * time.Millisecond, StatusCode: 500, Error: "the receiver answered 500"},
+			},
+		},
+		{ID: "dlv_1", EventID: "evt_1", EventType: "organization.created", Status: api.DeliveryPending, Created: first},
+	}
+	s.deliveries.mu.Unlock()
+	want := map[string]any{
+		"id": "dlv_2", "event_id": "evt_2", "event_type": "organization.created", "endpoint_id": id, "status": "RETRYING", "attempts": 2.0,
+		"last_attempt_time": "2026-03-01T09:30:05Z", "next_attempt_time": "2026-03-01T10:30:00Z", "last_status_code": 500.0,
+		"last_error": "the receiver answered 500", "create_time": "2026-03-01T09:30:00Z",
+		"attempt_log": []any{
+			map[string]any{"attempt": 1.0, "time": "2026-03-01T09:30:00Z", "duration_ms": 1500.0, "status_code": 0.0, "error": "connection refused"},
+			map[string]any{"attempt": 2.0, "time": "2026-03-01T09:30:05Z", "duration_ms": 20.0, "status_code": 500.0, "error": "the receiver answered 500"},
+		},
+	}
+	got := s.ok(t, 200, "GET", path+"?page_size=1", "")
+	if diff := cmp.Diff([]any{want}, got["deliveries"]); diff != "" {
+		t.Errorf("first (-want +got):\n%s", diff)
+	}
+	rest := s.ok(t, 200, "GET", path+"?page_size=1&page_token="+str(got, "next_page_token"), "")
+	if str(rest, "deliveries", 0, "id") != "dlv_1" || str(rest, "next_page_token") != "" || rest["total_size"] != 2.0 {
+		t.Errorf("second: %v", rest)
+	}
+	if _, present := object(rest, "deliveries", 0)["last_attempt_time"]; present {
+		t.Error("a delivery without attempts has a last one")
+	}
+}
