@@ -12,10 +12,8 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
-	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // Resource is a SCIM resource in canonical form: attribute names in the
@@ -25,17 +23,27 @@ import (
 // a password, which it must not.
 type Resource map[string]any
 
-// MaxDepth is how deep a body may nest.
-const MaxDepth = 32
+const (
+	// MaxDepth is how deep a body may nest.
+	MaxDepth = 32
+	// MaxResource is how many bytes the attributes of a resource may have in
+	// canonical form. Operations that only ever add cannot pass it.
+	MaxResource = 1 << 20
+)
 
 // Canonical returns the one way to write the resource as JSON, so that equal
 // resources have equal bytes.
+//
+// Errors: TooLarge above MaxResource.
 func Canonical(r Resource) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(map[string]any(r)); err != nil {
 		return nil, err
+	}
+	if b.Len() > MaxResource {
+		return nil, fault.New(fault.TooLarge, "The resource has %d bytes; at most %d are allowed.", b.Len(), MaxResource)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
@@ -55,6 +63,7 @@ func Decode(b []byte) (Resource, error) {
 //
 // Errors: Invalid with the reason invalidSyntax.
 func Object(b []byte) (map[string]any, error) {
+	b = bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF")) // some clients begin with a byte order mark
 	if depth(b) > MaxDepth {
 		return nil, fault.New(fault.Invalid, "The body nests deeper than %d levels.", MaxDepth).Because(fault.InvalidSyntax)
 	}
@@ -106,18 +115,6 @@ func depth(b []byte) int {
 		}
 	}
 	return most
-}
-
-// Fold returns the form in which text without case is compared and indexed:
-// simple Unicode case folding, stable for ever because it is part of stored
-// keys.
-func Fold(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= 0x80 || ('A' <= c && c <= 'Z') {
-			return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, s)
-		}
-	}
-	return s
 }
 
 // Names are the values by which a resource is found.
@@ -173,101 +170,4 @@ func text(v any) string { s, _ := v.(string); return s }
 func isAddress(s string) bool {
 	at := strings.IndexByte(s, '@')
 	return at > 0 && at == strings.LastIndexByte(s, '@') && strings.Contains(s[at+1:], ".") && !strings.ContainsAny(s, " \t\r\n<>")
-}
-
-// owned are the names that the server keeps itself, or never keeps.
-var owned = map[string]bool{"schemas": true, "id": true, "meta": true, "password": true}
-
-// Canonicalize brings a decoded body into canonical form. Attributes and
-// extensions that the schema does not know are kept as they are: they are the
-// customer's data, and reach receivers as raw attributes.
-//
-// Errors: Invalid with the reason invalidValue.
-func Canonicalize(kind *schema.Resource, body map[string]any) (Resource, error) {
-	out := make(Resource, len(body))
-	for name, value := range body {
-		if value == nil || owned[strings.ToLower(name)] {
-			continue
-		}
-		urn, rest := kind.Split(name)
-		if rest == "" { // a block of attributes under its URN
-			if err := block(kind, out, urn, value); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if urn != "" { // an unregistered extension, or a name qualified in full
-			if s := kind.Schema(urn); s == nil {
-				out[name] = value
-				continue
-			} else if err := put(s, extension(out, urn), rest, value); err != nil {
-				return nil, err
-			}
-			prune(out, urn)
-			continue
-		}
-		if err := put(kind.Core, out, rest, value); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// block puts the attributes of a schema's block where they belong.
-func block(kind *schema.Resource, out Resource, urn string, value any) error {
-	m, ok := value.(map[string]any)
-	if !ok {
-		return fault.New(fault.Invalid, "%s must be an object.", urn).Because(fault.InvalidValue)
-	}
-	to := map[string]any(out)
-	if urn != kind.Core.ID {
-		to = extension(out, urn)
-	}
-	for name, v := range m {
-		if v == nil {
-			continue
-		}
-		if err := put(kind.Schema(urn), to, name, v); err != nil {
-			return err
-		}
-	}
-	prune(out, urn)
-	return nil
-}
-
-func extension(r Resource, urn string) map[string]any {
-	m, ok := r[urn].(map[string]any)
-	if !ok {
-		m = map[string]any{}
-		r[urn] = m
-	}
-	return m
-}
-
-func prune(r Resource, urn string) {
-	if m, ok := r[urn].(map[string]any); ok && len(m) == 0 {
-		delete(r, urn)
-	}
-}
-
-// put sets one attribute in canonical form.
-func put(s *schema.Schema, to map[string]any, name string, value any) error {
-	a := s.Attribute(name)
-	if a == nil {
-		if !owned[strings.ToLower(name)] {
-			to[name] = value
-		}
-		return nil
-	}
-	if a.Mutability == schema.ReadOnly || a.Name == "members" {
-		return nil
-	}
-	v, err := a.Coerce(value)
-	if err != nil {
-		return err
-	}
-	if v != nil {
-		to[a.Name] = v
-	}
-	return nil
 }

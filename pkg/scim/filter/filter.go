@@ -8,7 +8,6 @@ package filter
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -75,22 +74,6 @@ func (Or) expr()      {}
 func (Not) expr()     {}
 func (Compare) expr() {}
 func (Within) expr()  {}
-
-func (e And) String() string    { return "(" + e.Left.String() + " and " + e.Right.String() + ")" }
-func (e Or) String() string     { return "(" + e.Left.String() + " or " + e.Right.String() + ")" }
-func (e Not) String() string    { return "not (" + e.Of.String() + ")" }
-func (e Within) String() string { return e.Path + "[" + e.Of.String() + "]" }
-
-func (e Compare) String() string {
-	if e.Op == Present {
-		return e.Path + " pr"
-	}
-	v, err := json.Marshal(e.Value)
-	if err != nil {
-		v = []byte("null")
-	}
-	return fmt.Sprintf("%s %s %s", e.Path, e.Op, v)
-}
 
 // Parse reads a filter.
 //

@@ -3,10 +3,11 @@ package filter
 import (
 	"encoding/json"
 	"math/big"
+	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
+	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -14,35 +15,45 @@ import (
 // multi-valued attribute.
 type Attributes = map[string]any
 
-// Match evaluates a filter on a resource of the kind. An attribute that the
-// resource does not have fulfils only ne and not.
+// Match evaluates a filter on a resource of the kind. r is a resource as it is
+// answered: id, meta, groups and members count if they are in it.
+//
+// A multi-valued attribute fulfils a comparison if one of its values does. One
+// that the resource does not have fulfils ne, and one that nothing defines no
+// comparison at all.
 func Match(kind *schema.Resource, e Expr, r Attributes) bool {
-	return match(e, func(path string) ([]any, *schema.Attribute) { return lookUp(kind, r, path) })
+	return match(e, func(path string) found { return lookUp(kind, r, path) })
 }
 
 // MatchElement evaluates a filter on one element of a multi-valued attribute.
 // An element that is no object is its own value.
 func MatchElement(a *schema.Attribute, e Expr, element any) bool {
-	return match(e, func(path string) ([]any, *schema.Attribute) {
+	return match(e, func(path string) found {
 		m, ok := element.(map[string]any)
 		if !ok {
 			if strings.EqualFold(path, "value") {
-				return []any{element}, a
+				return found{values: []any{element}, attribute: a, defined: true}
 			}
-			return nil, nil
+			return found{}
 		}
 		var sub *schema.Attribute
 		if a != nil {
 			sub = a.Sub(path)
 		}
-		if v, ok := field(m, path); ok {
-			return flatten(v), sub
-		}
-		return nil, sub
+		v, ok := field(m, path)
+		return found{values: flatten(v), attribute: sub, defined: ok || sub != nil}
 	})
 }
 
-type finder func(path string) ([]any, *schema.Attribute)
+// found is what a path leads to.
+type found struct {
+	values    []any
+	attribute *schema.Attribute
+	// defined says that the schema or the resource knows the attribute.
+	defined bool
+}
+
+type finder func(path string) found
 
 func match(e Expr, find finder) bool {
 	switch e := e.(type) {
@@ -53,42 +64,41 @@ func match(e Expr, find finder) bool {
 	case Not:
 		return !match(e.Of, find)
 	case Within:
-		vs, a := find(e.Path)
-		for _, v := range vs {
-			if MatchElement(a, e.Of, v) {
+		f := find(e.Path)
+		for _, v := range f.values {
+			if MatchElement(f.attribute, e.Of, v) {
 				return true
 			}
 		}
 		return false
 	case Compare:
-		vs, a := find(e.Path)
-		return compare(e, vs, a)
+		return compare(e, find(e.Path))
 	}
 	return false
 }
 
-// compare is true if any value fulfils the comparison; ne is the opposite of eq.
-func compare(e Compare, vs []any, a *schema.Attribute) bool {
-	if e.Op == NotEqual {
-		e.Op = Equal
-		return !compare(e, vs, a)
+// compare is true if one value fulfils the comparison. A complex value without
+// a sub-attribute in the path means its value.
+func compare(e Compare, f found) bool {
+	if len(f.values) == 0 {
+		return f.defined && (e.Op == NotEqual && e.Value != nil || e.Op == Equal && e.Value == nil)
 	}
-	if e.Op == Equal && e.Value == nil {
-		return len(vs) == 0
+	if e.Op == Present || e.Value == nil {
+		return e.Op == Present || e.Op == NotEqual
 	}
-	for _, v := range vs {
-		if m, ok := v.(map[string]any); ok { // a complex value without sub-attribute
-			if e.Op == Present {
-				return true
-			}
-			if v, ok = m["value"]; !ok {
-				continue
-			}
-			if a != nil && a.Sub("value") != nil {
+	for _, v := range f.values {
+		a := f.attribute
+		if m, ok := v.(map[string]any); ok {
+			v = m["value"]
+			if a != nil {
 				a = a.Sub("value")
 			}
 		}
-		if e.Op == Present || holds(e.Op, v, e.Value, a) {
+		if e.Op == NotEqual {
+			if !holds(Equal, v, e.Value, a) {
+				return true
+			}
+		} else if holds(e.Op, v, e.Value, a) {
 			return true
 		}
 	}
@@ -113,8 +123,11 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		return ok1 && ok2 && ordered(op, x.Cmp(y))
 	case string:
 		w, ok := want.(string)
-		if n, isNumber := want.(json.Number); isNumber { // externalId eq 1234
+		switch n := want.(type) { // externalId eq 1234: a text without its quotes
+		case json.Number:
 			w, ok = n.String(), true
+		case bool:
+			w, ok = strconv.FormatBool(n), true
 		}
 		if !ok {
 			return false
@@ -127,7 +140,7 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 			}
 		}
 		if a == nil || !a.CaseExact {
-			h, w = fold(h), fold(w)
+			h, w = scim.Fold(h), scim.Fold(w)
 		}
 		switch op {
 		case Contains:
@@ -158,63 +171,46 @@ func ordered(op Op, c int) bool {
 	return false
 }
 
-func fold(s string) string {
-	return strings.Map(func(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }, s)
-}
-
-// lookUp returns the values at a path, and the attribute that describes them.
-func lookUp(kind *schema.Resource, r Attributes, path string) ([]any, *schema.Attribute) {
+// lookUp returns what a path leads to in a resource.
+func lookUp(kind *schema.Resource, r Attributes, path string) found {
 	urn, rest := kind.Split(path)
+	if rest == "" { // a schema as a whole
+		block, ok := field(r, urn)
+		return found{values: flatten(block), defined: ok}
+	}
+	name, sub, nested := strings.Cut(rest, ".")
+	a, urn := kind.Find(urn, name)
 	from := r
 	if urn != "" {
 		block, ok := field(r, urn)
-		if !ok {
-			return nil, nil
+		from, _ = block.(map[string]any)
+		if !ok && a == nil {
+			block, ok = field(r, path) // an unregistered extension as a whole
+			return found{values: flatten(block), defined: ok}
 		}
-		if rest == "" || urn == kind.Core.ID {
-			return flatten(block), nil
-		}
-		if from, ok = block.(map[string]any); !ok {
-			return nil, nil
-		}
-	}
-	name, sub, nested := strings.Cut(rest, ".")
-	var a *schema.Attribute
-	if s := kind.Schema(urn); s != nil {
-		a = s.Attribute(name)
 	}
 	v, ok := field(from, name)
 	if !nested {
-		if !ok {
-			return nil, a
-		}
-		return flatten(v), a
+		return found{values: flatten(v), attribute: a, defined: ok || a != nil}
 	}
+	f := found{defined: ok || a != nil}
 	if a != nil {
-		a = a.Sub(sub)
+		f.attribute = a.Sub(sub)
 	}
-	var out []any
 	for _, e := range flatten(v) {
 		if m, isObject := e.(map[string]any); isObject {
 			if w, ok := field(m, sub); ok {
-				out = append(out, flatten(w)...)
+				f.values = append(f.values, flatten(w)...)
 			}
 		}
 	}
-	return out, a
+	return f
 }
 
 // field finds a member whatever the case of its name.
 func field(m map[string]any, name string) (any, bool) {
-	if v, ok := m[name]; ok {
-		return v, true
-	}
-	for k, v := range m {
-		if strings.EqualFold(k, name) {
-			return v, true
-		}
-	}
-	return nil, false
+	v, ok := m[schema.Spelled(m, name)]
+	return v, ok
 }
 
 func flatten(v any) []any {

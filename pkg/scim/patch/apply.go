@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,10 +11,16 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// Apply returns the resource after the operations. It does not change r. id is
-// the resource's own, which a request may repeat but not change.
+// Apply returns the resource after the operations. It does not change r, and the
+// result shares nothing with ops, which may be applied again. id is the
+// resource's own, which a request may repeat but not change.
 //
-// Errors: Invalid with the reason invalidValue, mutability or noTarget.
+// Taking `active` away leaves it as it is: whoever was shut out must not come
+// back in because a client stopped saying so. Members of groups are not applied
+// here; SplitMembers takes them out.
+//
+// Errors: Invalid with the reason invalidValue, invalidPath, mutability or
+// noTarget.
 func Apply(kind *schema.Resource, id string, r scim.Resource, ops []Op) (scim.Resource, error) {
 	p := &patching{kind: kind, id: id, to: clone(map[string]any(r)).(map[string]any)}
 	for _, op := range ops {
@@ -21,6 +28,7 @@ func Apply(kind *schema.Resource, id string, r scim.Resource, ops []Op) (scim.Re
 			return nil, err
 		}
 	}
+	p.dropHollow()
 	for _, a := range kind.Core.Attributes {
 		if s, _ := p.to[a.Name].(string); a.Required && a.Type == schema.String && strings.TrimSpace(s) == "" {
 			return nil, fault.New(fault.Invalid, "%s is required and cannot be removed.", a.Name).Because(fault.Mutability)
@@ -37,41 +45,74 @@ type patching struct {
 }
 
 func (p *patching) apply(op Op) error {
-	if op.Path.Name != "" {
+	if op.Path.Name != "" && !p.isBlock(&op) {
 		return p.at(op)
 	}
 	// The whole resource, or a whole extension.
-	if op.Path.URN != "" && op.Verb == Remove {
-		delete(p.to, op.Path.URN)
+	urn := op.Path.URN
+	if urn != "" {
+		urn = schema.Spelled(p.to, urn)
+	}
+	if urn != "" && (op.Verb == Remove || op.Value == nil) {
+		delete(p.to, urn)
 		return nil
 	}
 	values, ok := op.Value.(map[string]any)
 	if !ok {
-		if op.Path.URN != "" && op.Value == nil {
-			delete(p.to, op.Path.URN)
-			return nil
-		}
 		return fault.New(fault.Invalid, "value must be an object of attributes.").Because(fault.InvalidValue)
 	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names) // a map has no order, and the outcome must not depend on one
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(values)) { // a map has no order, and the outcome must not depend on one
+		if name == "" {
+			continue // nothing can be found under it again
+		}
 		full := name
-		if op.Path.URN != "" {
-			full = op.Path.URN + ":" + name
+		if urn != "" {
+			full = urn + ":" + name
 		}
 		path, err := ParsePath(p.kind, full)
-		if err != nil {
-			return err
+		if err != nil { // no path, so it is data like any other
+			path = Path{URN: urn, Name: name}
 		}
 		if err := p.apply(Op{Verb: op.Verb, Path: path, Value: values[name]}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isBlock reports whether a path into an unregistered extension, which looks
+// like urn:attr, means an extension as a whole: one that is there, or one that
+// is set to an object. If so it makes the path say that.
+func (p *patching) isBlock(op *Op) bool {
+	path := op.Path
+	if path.URN == "" || path.Attribute != nil || path.Filter != nil || path.Sub != "" || p.kind.Schema(path.URN) != nil {
+		return false
+	}
+	full := schema.Spelled(p.to, path.URN+":"+path.Name)
+	if _, there := p.to[full]; !there {
+		if _, inside := p.to[schema.Spelled(p.to, path.URN)]; inside {
+			return false
+		}
+		if _, isObject := op.Value.(map[string]any); !isObject || op.Verb == Remove {
+			return false
+		}
+	}
+	op.Path = Path{URN: full}
+	return true
+}
+
+// dropHollow takes out what says the type of a value but no value. Only the end
+// of a request can tell: one operation may set `primary`, the next the value.
+func (p *patching) dropHollow() {
+	for _, a := range p.kind.Core.Attributes {
+		if have, ok := p.to[a.Name].([]any); ok {
+			if have = slices.DeleteFunc(have, a.Hollow); len(have) == 0 {
+				delete(p.to, a.Name)
+			} else {
+				p.to[a.Name] = have
+			}
+		}
+	}
 }
 
 // at applies an operation to one attribute.
@@ -82,17 +123,18 @@ func (p *patching) at(op Op) error {
 	}
 	to := p.to
 	if path.URN != "" {
-		block, ok := to[path.URN].(map[string]any)
+		urn := schema.Spelled(p.to, path.URN)
+		block, ok := to[urn].(map[string]any)
 		if !ok {
 			if op.Verb == Remove {
 				return nil
 			}
 			block = map[string]any{}
-			to[path.URN] = block
+			to[urn] = block
 		}
 		defer func() {
 			if len(block) == 0 {
-				delete(p.to, path.URN)
+				delete(p.to, urn)
 			}
 		}()
 		to = block
@@ -100,8 +142,8 @@ func (p *patching) at(op Op) error {
 	if path.Attribute == nil {
 		return opaque(to, op)
 	}
-	if op.Value == nil && op.Verb == Replace { // null clears (RFC 7643 section 2.5)
-		op.Verb = Remove
+	if op.Verb == Replace && empty(op.Value) { // clears (RFC 7643 section 2.5)
+		op.Verb, op.Value = Remove, nil
 	}
 	a := path.Attribute
 	switch {
@@ -111,34 +153,85 @@ func (p *patching) at(op Op) error {
 		return fault.New(fault.Invalid, "%s has one value and takes no filter.", a.Name).Because(fault.InvalidPath)
 	case path.Sub != "":
 		return p.sub(to, a, op)
+	case a.Name == "active" && (op.Verb == Remove || empty(op.Value)):
+		return nil
 	case op.Verb == Remove:
 		delete(to, a.Name)
+		return nil
+	}
+	have, isObject := to[a.Name].(map[string]any)
+	if value, ok := op.Value.(map[string]any); ok && isObject {
+		if err := merge(a, have, value); err != nil {
+			return err
+		}
+		if len(have) == 0 {
+			delete(to, a.Name)
+		}
 		return nil
 	}
 	v, err := a.Coerce(op.Value)
 	if err != nil {
 		return err
 	}
-	have, isObject := to[a.Name].(map[string]any)
-	if add, ok := v.(map[string]any); ok && isObject { // a complex value takes in the named parts
-		for k, x := range add {
-			have[k] = x
-		}
-		return nil
-	}
 	set(to, a.Name, v)
 	return nil
 }
 
+// empty reports whether a value stands for none. An empty object does not: it
+// names no part to change.
+func empty(v any) bool {
+	_, isObject := v.(map[string]any)
+	return !isObject && schema.Opaque(v) == nil
+}
+
+// merge sets the parts of a complex value that another one names; those that it
+// names as null go. Where the value itself changes, what described the old one
+// goes too.
+func merge(a *schema.Attribute, into, from map[string]any) error {
+	v, err := a.Element(from)
+	if err != nil {
+		return err
+	}
+	more, _ := v.(map[string]any)
+	if value, ok := more["value"]; ok {
+		forget(a, into, value)
+	}
+	for name := range from {
+		if sub := a.Sub(name); sub != nil {
+			name = sub.Name
+		}
+		if _, ok := more[name]; !ok {
+			delete(into, name)
+		}
+	}
+	maps.Copy(into, more)
+	return nil
+}
+
+// forget drops what describes the old target of a reference, if it gets another.
+func forget(a *schema.Attribute, m map[string]any, value any) {
+	if a.Sub("$ref") != nil && !reflect.DeepEqual(value, m["value"]) {
+		delete(m, "$ref")
+		delete(m, "displayName")
+	}
+}
+
 // serverOwned handles what a client may repeat but not change.
 func (p *patching) serverOwned(op Op) (done bool, err error) {
+	name := strings.ToLower(op.Path.Name)
+	if name == "password" { // never kept, wherever it hides
+		return true, nil
+	}
 	if op.Path.URN != "" {
 		return false, nil
 	}
-	name := strings.ToLower(op.Path.Name)
 	switch name {
-	case "schemas", "meta", "password": // filled by the server; never kept
+	case "schemas", "meta": // filled by the server
 		return true, nil
+	case "members":
+		if p.kind == schema.Group {
+			return true, fault.New(fault.Invalid, "members cannot be changed together with this path.").Because(fault.InvalidPath)
+		}
 	case "id":
 		if s, ok := op.Value.(string); ok && s == p.id && op.Verb != Remove {
 			return true, nil
@@ -177,6 +270,9 @@ func (p *patching) sub(to map[string]any, a *schema.Attribute, op Op) error {
 		if err != nil {
 			return err
 		}
+		if op.Path.Sub == "value" {
+			forget(a, have, v)
+		}
 		set(have, op.Path.Sub, v)
 	}
 	if len(have) == 0 {
@@ -191,7 +287,7 @@ func coerceSub(a *schema.Attribute, name string, v any) (any, error) {
 	if sub := a.Sub(name); sub != nil {
 		return sub.Coerce(v)
 	}
-	return v, nil
+	return schema.Opaque(v), nil
 }
 
 func set(to map[string]any, name string, v any) {
@@ -200,55 +296,6 @@ func set(to map[string]any, name string, v any) {
 		return
 	}
 	to[name] = v
-}
-
-// opaque applies an operation to an attribute that no schema describes: it is
-// kept as it is sent.
-func opaque(to map[string]any, op Op) error {
-	path := op.Path
-	name := path.Name
-	for k := range to { // the spelling that is there already
-		if strings.EqualFold(k, name) {
-			name = k
-		}
-	}
-	if path.Filter != nil {
-		return fault.New(fault.Invalid, "The attribute %s is not known, so it takes no filter.", path.Name).Because(fault.InvalidPath)
-	}
-	if path.Sub != "" {
-		m, ok := to[name].(map[string]any)
-		if !ok {
-			m = map[string]any{}
-		}
-		if op.Verb == Remove {
-			delete(m, path.Sub)
-		} else {
-			set(m, path.Sub, op.Value)
-		}
-		if len(m) == 0 {
-			delete(to, name)
-		} else {
-			to[name] = m
-		}
-		return nil
-	}
-	if op.Verb == Remove {
-		delete(to, name)
-		return nil
-	}
-	have, isList := to[name].([]any)
-	more, addsList := op.Value.([]any)
-	if op.Verb == Add && isList && addsList {
-		for _, v := range more {
-			if !slices.ContainsFunc(have, func(h any) bool { return reflect.DeepEqual(h, v) }) {
-				have = append(have, v)
-			}
-		}
-		to[name] = have
-		return nil
-	}
-	set(to, name, op.Value)
-	return nil
 }
 
 // clone copies decoded JSON.

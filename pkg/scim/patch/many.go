@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -35,6 +36,9 @@ func (p *patching) many(to map[string]any, a *schema.Attribute, op Op) error {
 		m, ok := e.(map[string]any)
 		return ok && len(m) == 0
 	})
+	if len(have) > schema.MaxValues {
+		return fault.New(fault.Invalid, "%s would have %d values; at most %d are allowed.", a.Name, len(have), schema.MaxValues).Because(fault.InvalidValue)
+	}
 	if len(have) == 0 {
 		delete(to, a.Name)
 		return nil
@@ -58,7 +62,7 @@ func added(a *schema.Attribute, have []any, value any) ([]any, error) {
 			have = append(have, e)
 			i = len(have) - 1
 		case !reflect.DeepEqual(have[i], e): // the same value with other parts
-			merge(have[i], e)
+			extend(have[i], e)
 		}
 		if m, ok := e.(map[string]any); ok && m["primary"] == true {
 			onlyPrimary(have, i)
@@ -81,13 +85,11 @@ func same(x, y any) bool {
 	return m["type"] == nil || n["type"] == nil || reflect.DeepEqual(m["type"], n["type"])
 }
 
-func merge(into, from any) {
+func extend(into, from any) {
 	m, ok1 := into.(map[string]any)
 	n, ok2 := from.(map[string]any)
 	if ok1 && ok2 {
-		for k, v := range n {
-			m[k] = v
-		}
+		maps.Copy(m, n)
 	}
 }
 
@@ -183,12 +185,12 @@ func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
 			}
 			set(m, op.Path.Sub, v)
 		} else {
-			v, err := a.Coerce(op.Value)
+			v, err := single(a, op.Value)
 			if err != nil {
 				return nil, err
 			}
-			if list, ok := v.([]any); ok && len(list) > 0 {
-				merge(m, list[0])
+			if err := merge(a, m, v); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -203,6 +205,20 @@ func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
 		onlyPrimary(have, primary[0])
 	}
 	return have, nil
+}
+
+// single reads the value of an operation on chosen elements: one object, in a
+// list or not, or a bare value.
+func single(a *schema.Attribute, v any) (map[string]any, error) {
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0]
+	}
+	if m, ok := v.(map[string]any); ok {
+		return m, nil
+	}
+	e, err := a.Element(v)
+	m, _ := e.(map[string]any)
+	return m, err
 }
 
 // described makes the element that a filter of nothing but eq describes.

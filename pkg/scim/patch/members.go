@@ -1,6 +1,9 @@
 package patch
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -27,93 +30,118 @@ type MemberOp struct {
 }
 
 // SplitMembers takes a group's operations apart into those on attributes and
-// those on members, each in order. The two do not depend on each other.
+// those on members, each in order. The two do not depend on each other, and the
+// cost is that of the request, whatever the size of the group.
 //
-// Errors: Invalid with the reason invalidValue, invalidPath or noTarget.
+// Of a member only the id counts: the server fills in the rest.
+//
+// Errors: Invalid with the reason invalidValue, invalidPath or mutability.
 func SplitMembers(ops []Op) (attributes []Op, members []MemberOp, err error) {
 	for _, op := range ops {
-		switch {
-		case op.Path.whole():
-			values := op.Value.(map[string]any) // Parse saw to it
-			rest := make(map[string]any, len(values))
-			for name, v := range values {
-				if _, n := schema.Group.Split(name); !strings.EqualFold(n, "members") {
-					rest[name] = v
-					continue
-				}
-				m, err := memberOp(Op{Verb: op.Verb, Value: v})
-				if err != nil {
-					return nil, nil, err
-				}
-				members = append(members, m)
-			}
-			if len(rest) > 0 {
-				attributes = append(attributes, Op{Verb: op.Verb, Value: rest})
-			}
-		case op.Path.URN == "" && op.Path.Name == "members":
-			m, err := memberOp(op)
-			if err != nil {
+		if op.Path.members() {
+			if members, err = appendMembers(members, op); err != nil {
 				return nil, nil, err
 			}
-			members = append(members, m)
-		default:
+			continue
+		}
+		values, ok := op.Value.(map[string]any)
+		if !op.Path.whole() || !ok {
 			attributes = append(attributes, op)
+			continue
+		}
+		rest := make(map[string]any, len(values))
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			path, err := ParsePath(schema.Group, name)
+			if err != nil || !path.members() {
+				rest[name] = values[name]
+				continue
+			}
+			if members, err = appendMembers(members, Op{Verb: op.Verb, Path: path, Value: values[name]}); err != nil {
+				return nil, nil, err
+			}
+		}
+		if len(rest) > 0 {
+			attributes = append(attributes, Op{Verb: op.Verb, Value: rest})
 		}
 	}
 	return attributes, members, nil
 }
 
-func memberOp(op Op) (MemberOp, error) {
+func (p Path) members() bool { return p.URN == "" && p.Name == "members" && p.Attribute != nil }
+
+// appendMembers adds what an operation on members means. Neighbours that add, or
+// that remove, become one: providers send one operation for each member.
+func appendMembers(list []MemberOp, op Op) ([]MemberOp, error) {
+	m, ok, err := memberOp(op)
+	if err != nil || !ok {
+		return list, err
+	}
+	if n := len(list); n > 0 && list[n-1].Kind == m.Kind && (m.Kind == MembersAdd || m.Kind == MembersRemove) {
+		list[n-1].IDs = append(list[n-1].IDs, m.IDs...)
+		return list, nil
+	}
+	return append(list, m), nil
+}
+
+// memberOp reads one operation on members; ok is false if it changes nothing.
+func memberOp(op Op) (m MemberOp, ok bool, err error) {
+	if op.Path.Sub != "" && op.Path.Sub != "value" {
+		return m, false, nil // display, type, $ref: not the client's to say
+	}
 	if op.Path.Filter != nil {
 		return filtered(op)
 	}
-	if op.Path.Sub != "" && op.Path.Sub != "value" {
-		return MemberOp{}, fault.New(fault.Invalid, "members.%s cannot be written; the server fills it.", op.Path.Sub).Because(fault.Mutability)
-	}
 	ids, err := scim.MemberIDs(op.Value)
 	if err != nil {
-		return MemberOp{}, err
+		return m, false, err
 	}
-	switch op.Verb {
-	case Add:
-		return MemberOp{Kind: MembersAdd, IDs: ids}, nil
-	case Replace:
-		if len(ids) == 0 {
-			return MemberOp{Kind: MembersClear}, nil
-		}
-		return MemberOp{Kind: MembersReplace, IDs: ids}, nil
-	default:
-		// A list names who is to go; an empty list names nobody. Only a remove
-		// without any value means everybody.
-		if op.Value == nil {
-			return MemberOp{Kind: MembersClear}, nil
-		}
-		return MemberOp{Kind: MembersRemove, IDs: ids}, nil
+	switch {
+	case op.Verb == Add:
+		return MemberOp{Kind: MembersAdd, IDs: ids}, len(ids) > 0, nil
+	case op.Verb == Replace && len(ids) > 0:
+		return MemberOp{Kind: MembersReplace, IDs: ids}, true, nil
+	case op.Verb == Replace, op.Value == nil:
+		return MemberOp{Kind: MembersClear}, true, nil
 	}
+	// A list names who is to go; an empty list names nobody. Only a remove
+	// without any value means everybody.
+	return MemberOp{Kind: MembersRemove, IDs: ids}, len(ids) > 0, nil
 }
 
 // filtered reads members[value eq "id"], joined by or for several.
-func filtered(op Op) (MemberOp, error) {
-	ids, ok := valuesOf(op.Path.Filter)
+func filtered(op Op) (m MemberOp, ok bool, err error) {
+	ids, ok := valuesOf(op.Path.Filter, nil)
 	if !ok {
-		return MemberOp{}, fault.New(fault.Invalid, "Members can be chosen by value eq \"id\" only, joined by or.").Because(fault.InvalidPath)
+		return m, false, fault.New(fault.Invalid, "Members can be chosen by value eq \"id\" only, joined by or.").Because(fault.InvalidPath)
 	}
 	if op.Verb == Remove {
-		return MemberOp{Kind: MembersRemove, IDs: ids}, nil
+		return MemberOp{Kind: MembersRemove, IDs: ids}, true, nil
+	}
+	if id, isText := op.Value.(string); op.Path.Sub == "value" && isText && !slices.Equal(ids, []string{id}) {
+		return m, false, fault.New(fault.Invalid, "The value of a member cannot be changed; remove the one and add the other.").Because(fault.Mutability)
 	}
 	// Adding or replacing the member that the filter names puts it in.
-	return MemberOp{Kind: MembersAdd, IDs: ids}, nil
+	return MemberOp{Kind: MembersAdd, IDs: ids}, true, nil
 }
 
-func valuesOf(e filter.Expr) ([]string, bool) {
+func valuesOf(e filter.Expr, ids []string) ([]string, bool) {
 	switch e := e.(type) {
 	case filter.Or:
-		left, ok1 := valuesOf(e.Left)
-		right, ok2 := valuesOf(e.Right)
-		return append(left, right...), ok1 && ok2
+		ids, ok := valuesOf(e.Left, ids)
+		if !ok {
+			return nil, false
+		}
+		return valuesOf(e.Right, ids)
 	case filter.Compare:
-		id, isText := e.Value.(string)
-		return []string{id}, isText && e.Op == filter.Equal && strings.EqualFold(e.Path, "value")
+		if e.Op != filter.Equal || !strings.EqualFold(e.Path, "value") {
+			return nil, false
+		}
+		switch v := e.Value.(type) {
+		case string:
+			return append(ids, v), true
+		case json.Number: // an id without its quotes
+			return append(ids, v.String()), true
+		}
 	}
 	return nil, false
 }

@@ -8,6 +8,7 @@
 package patch
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -70,6 +71,12 @@ func Parse(kind *schema.Resource, body []byte) (Request, error) {
 	if len(raw) > MaxOperations {
 		return Request{}, fault.New(fault.TooLarge, "The PATCH has %d operations; at most %d are allowed in one request.", len(raw), MaxOperations)
 	}
+	if len(raw) == 0 {
+		return Request{}, fault.New(fault.Invalid, "A PATCH must have at least one operation.").Because(fault.InvalidSyntax)
+	}
+	if body, err = withoutPasswords(body, m); err != nil {
+		return Request{}, err
+	}
 	r := Request{Operations: make([]Op, 0, len(raw)), kind: kind, body: body}
 	for i, o := range raw {
 		op, err := parseOp(kind, o)
@@ -109,6 +116,50 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{"kind": kind.Name, "body": r.body})
 }
 
+// withoutPasswords returns the body as it may be sent on. Bodies that do not
+// mention a password, which is nearly all, stay as they are.
+func withoutPasswords(body []byte, m map[string]any) ([]byte, error) {
+	if !bytes.Contains(bytes.ToLower(body), []byte("password")) && !bytes.Contains(body, []byte(`\u`)) {
+		return body, nil
+	}
+	raw, _ := member(m, "Operations").([]any)
+	for _, o := range raw {
+		op, ok := o.(map[string]any)
+		if !ok {
+			continue
+		}
+		path, _ := member(op, "path").(string)
+		if path = strings.ToLower(strings.TrimSpace(path)); path == "password" || strings.HasSuffix(path, ":password") {
+			op[schema.Spelled(op, "value")] = ""
+		}
+		redact(op)
+	}
+	b, err := json.Marshal(map[string]any{"Operations": raw})
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "The PATCH could not be written for another process.")
+	}
+	return b, nil
+}
+
+// redact empties whatever is called a password. A path-less key may be qualified
+// by a URN.
+func redact(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			redact(e)
+		}
+	case map[string]any:
+		for name, e := range v {
+			if n := strings.ToLower(name); n == "password" || strings.HasSuffix(n, ":password") {
+				v[name] = ""
+			} else {
+				redact(e)
+			}
+		}
+	}
+}
+
 func parseOp(kind *schema.Resource, o any) (Op, error) {
 	m, ok := o.(map[string]any)
 	if !ok {
@@ -144,13 +195,5 @@ func parseOp(kind *schema.Resource, o any) (Op, error) {
 
 // member finds a member whatever the case of its name.
 func member(m map[string]any, name string) any {
-	if v, ok := m[name]; ok {
-		return v
-	}
-	for k, v := range m {
-		if strings.EqualFold(k, name) {
-			return v
-		}
-	}
-	return nil
+	return m[schema.Spelled(m, name)]
 }

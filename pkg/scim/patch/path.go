@@ -8,8 +8,8 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// MaxPath is how long a path may be, in bytes.
-const MaxPath = 2048
+// MaxPath is how long a path may be, in bytes: a filter and a name around it.
+const MaxPath = filter.MaxLength + 512
 
 // Path is where an operation works: [urn:]attr[filter].sub.
 type Path struct {
@@ -61,7 +61,7 @@ func ParsePath(kind *schema.Resource, s string) (Path, error) {
 	}
 	p.URN, p.Name = kind.Split(head)
 	if p.URN != "" && p.Name == "" {
-		if p.Filter != nil {
+		if p.Filter != nil || rest != "" {
 			return Path{}, badPath("an extension takes no filter")
 		}
 		if p.URN == kind.Core.ID {
@@ -76,16 +76,16 @@ func ParsePath(kind *schema.Resource, s string) (Path, error) {
 		return Path{}, badPath("%q is no attribute", head)
 	}
 	p.Sub = rest
-	if sc := kind.Schema(p.URN); sc != nil {
-		if a := sc.Attribute(p.Name); a != nil {
-			p.Attribute, p.Name = a, a.Name
-			if sub := a.Sub(p.Sub); sub != nil {
-				p.Sub = sub.Name
-			}
-			if p.Sub != "" && a.Type != schema.Complex {
-				return Path{}, badPath("%s has no sub-attributes", a.Name)
-			}
-		}
+	a, urn := kind.Find(p.URN, p.Name)
+	if a == nil {
+		return p, nil
+	}
+	p.Attribute, p.Name, p.URN = a, a.Name, urn
+	if sub := a.Sub(p.Sub); sub != nil {
+		p.Sub = sub.Name
+	}
+	if p.Sub != "" && a.Type != schema.Complex {
+		return Path{}, badPath("%s has no sub-attributes", a.Name)
 	}
 	return p, nil
 }

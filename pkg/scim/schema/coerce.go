@@ -2,11 +2,33 @@ package schema
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
+
+// MaxValues is how many values a multi-valued attribute may have. Members of
+// groups are stored apart and not bounded by it.
+const MaxValues = 1000
+
+// Hollow reports whether an element of the attribute says what a value would be
+// for without having one: providers send {"type": "work", "value": ""} for a
+// number that is not set, and clear one by removing its value.
+func (a *Attribute) Hollow(element any) bool {
+	m, ok := element.(map[string]any)
+	if !ok || a.Type != Complex {
+		return false
+	}
+	for name := range m {
+		if name != "type" && name != "primary" {
+			return false
+		}
+	}
+	return true
+}
 
 // Coerce brings a decoded JSON value into the canonical form of the attribute.
 // nil means absent: null, an empty list, an empty string (RFC 7643 section 2.5
@@ -23,19 +45,13 @@ func (a *Attribute) Coerce(v any) (any, error) {
 	}
 	list, isList := v.([]any)
 	if !a.MultiValued {
-		if isList {
-			switch len(list) {
-			case 0:
-				return nil, nil
-			case 1:
-				return a.one(list[0])
-			}
-			return nil, a.wrong("one value, not a list of several")
-		}
-		return a.one(v)
+		return a.Element(v)
 	}
 	if !isList {
 		list = []any{v}
+	}
+	if len(list) > MaxValues {
+		return nil, fault.New(fault.Invalid, "%s has %d values; at most %d are allowed.", a.Name, len(list), MaxValues).Because(fault.InvalidValue)
 	}
 	out := make([]any, 0, len(list))
 	primaries := 0
@@ -44,7 +60,7 @@ func (a *Attribute) Coerce(v any) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c == nil {
+		if c == nil || a.Hollow(c) {
 			continue
 		}
 		if m, ok := c.(map[string]any); ok && m["primary"] == true {
@@ -59,6 +75,23 @@ func (a *Attribute) Coerce(v any) (any, error) {
 		return nil, nil
 	}
 	return out, nil
+}
+
+// Element coerces one value of the attribute, also of a multi-valued one, and
+// keeps it if it is hollow: the next operation of a PATCH may fill it.
+//
+// Errors: as Coerce.
+func (a *Attribute) Element(v any) (any, error) {
+	if list, ok := v.([]any); ok {
+		switch len(list) {
+		case 0:
+			return nil, nil
+		case 1:
+			return a.one(list[0])
+		}
+		return nil, a.wrong("one value, not a list of several")
+	}
+	return a.one(v)
 }
 
 // one coerces a single value, or one element of a list.
@@ -127,14 +160,15 @@ func (a *Attribute) complex(v any) (any, error) {
 		m = map[string]any{"value": s}
 	}
 	out := make(map[string]any, len(m))
-	for name, value := range m {
+	for _, name := range slices.Sorted(maps.Keys(m)) { // a map has no order, the outcome must
+		value := m[name]
 		sub := a.Sub(name)
 		if sub == nil {
 			// managerId is what SCIM 1.1 called it (facts: OneLogin).
 			if a.Name == "manager" && strings.EqualFold(name, "managerId") {
 				sub = a.Sub("value")
 			} else {
-				if value != nil {
+				if value = Opaque(value); value != nil && !strings.EqualFold(name, "password") {
 					out[name] = value
 				}
 				continue

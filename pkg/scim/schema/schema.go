@@ -135,14 +135,25 @@ func (r *Resource) Split(name string) (urn, rest string) {
 			return e.ID, rest
 		}
 	}
-	i := strings.LastIndexByte(name, ':')
-	return name[:i], name[i+1:]
+	if i := strings.LastIndexByte(name, ':'); i > 4 && i < len(name)-1 {
+		return name[:i], name[i+1:]
+	}
+	return "", name // no URN has this form; it is a name like any other
 }
 
 // cut takes the schema's URN off the front of a name.
 func (s *Schema) cut(name string) (rest string, ok bool) {
-	n := len(s.ID)
-	if len(name) < n || !strings.EqualFold(name[:n], s.ID) {
+	if rest, ok = cut(name, s.ID); ok {
+		return rest, true
+	}
+	// A vendor's sample leaves out the last colon (facts: "…2.0User").
+	i := strings.LastIndexByte(s.ID, ':')
+	return cut(name, s.ID[:i]+s.ID[i+1:])
+}
+
+func cut(name, urn string) (rest string, ok bool) {
+	n := len(urn)
+	if len(name) < n || !strings.EqualFold(name[:n], urn) {
 		return "", false
 	}
 	if len(name) == n {
