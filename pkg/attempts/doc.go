@@ -20,6 +20,9 @@ package attempts
 
 import "strconv"
 
+// Stream is the JetStream stream that holds the frames.
+const Stream = "ATTEMPTS"
+
 // Slots is how many slots there are. It is part of the format: an endpoint's
 // slot must never change.
 const Slots = 64

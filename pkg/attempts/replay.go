@@ -9,6 +9,12 @@ import (
 // checkpoint.
 var ErrGap = errors.New("attempts: frames of the slot are missing")
 
+// Stored is a frame and where it was found.
+type Stored struct {
+	Seq   uint64
+	Frame Frame
+}
+
 // Place is how far a slot is folded.
 type Place struct {
 	// Seq is the sequence in ATTEMPTS of the last frame, Index its own count.
