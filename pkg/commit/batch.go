@@ -44,6 +44,7 @@ func (c *Committer) commit(ctx context.Context, batch []*pending) (rest []*pendi
 				}
 			}
 			g.answer(to.Seq)
+			c.answered = len(g.decided)
 			return rest, nil
 		case errors.Is(err, errMoved):
 			tail, err := c.log.Tail(ctx)

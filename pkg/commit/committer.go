@@ -36,6 +36,10 @@ const (
 	headerRoom = 128
 	// again is the pause before an append without a clear answer is repeated.
 	again = 5 * time.Millisecond
+	// lingerAtMost is how long a group waits for the callers of the last one, if
+	// those were at least lingerFrom.
+	lingerAtMost = 300 * time.Microsecond
+	lingerFrom   = 8
 )
 
 // Config says how a Committer works.
@@ -69,6 +73,9 @@ type Committer struct {
 	replica *replica.Replica
 	cfg     Config
 	queue   chan *pending
+
+	// answered is how many commands the last group answered; only Run uses it.
+	answered int
 }
 
 // pending is a command that waits for its answer. A nil command asks only that
@@ -178,6 +185,11 @@ func fatal(err error) bool {
 }
 
 // collect waits for a command and takes what else is there.
+//
+// It then gives the callers that were just answered a moment to come back with
+// their next command, so that one group forms instead of a small and a large
+// one by turns. That ends as soon as about as many wait as were answered; a
+// lone caller never waits.
 func (c *Committer) collect(ctx context.Context, batch []*pending) ([]*pending, error) {
 	if len(batch) == 0 {
 		select {
@@ -187,12 +199,28 @@ func (c *Committer) collect(ctx context.Context, batch []*pending) ([]*pending, 
 			batch = append(batch, p)
 		}
 	}
+	want := min(c.answered-c.answered/8, MaxCommands)
+	var patience <-chan time.Time
 	for len(batch) < MaxCommands {
 		select {
 		case p := <-c.queue:
 			batch = append(batch, p)
 			continue
 		default:
+		}
+		if len(batch) >= want || c.answered < lingerFrom {
+			break
+		}
+		if patience == nil {
+			timer := time.NewTimer(lingerAtMost)
+			defer timer.Stop()
+			patience = timer.C
+		}
+		select {
+		case p := <-c.queue:
+			batch = append(batch, p)
+			continue
+		case <-patience:
 		}
 		break
 	}

@@ -30,9 +30,12 @@ import (
 
 const (
 	// flushRows and flushEvery bound what the file lags behind: whichever comes
-	// first.
+	// first. The file saves folding after a restart and nothing else, so it is
+	// written seldom: its syncs would hold up those of the log, which callers
+	// wait for. What lags is folded from the log again, some 50,000 events a
+	// second.
 	flushRows  = 50_000
-	flushEvery = 50 * time.Millisecond
+	flushEvery = 2 * time.Second
 	// maxRows is when folding waits for the file.
 	maxRows = 400_000
 )
