@@ -2621,12 +2621,10 @@ func (x *DeleteDirectoryRequest) GetId() string {
 	return ""
 }
 
-// The messages of the last three methods are in no public description: they
-// are as small as their REST paths need, and no SDK calls them.
 type TriggerDirectorySyncRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	DirectoryId    string                 `protobuf:"bytes,2,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	DirectoryId    string                 `protobuf:"bytes,1,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2661,13 +2659,6 @@ func (*TriggerDirectorySyncRequest) Descriptor() ([]byte, []int) {
 	return file_scalekit_v1_directories_directories_proto_rawDescGZIP(), []int{38}
 }
 
-func (x *TriggerDirectorySyncRequest) GetOrganizationId() string {
-	if x != nil {
-		return x.OrganizationId
-	}
-	return ""
-}
-
 func (x *TriggerDirectorySyncRequest) GetDirectoryId() string {
 	if x != nil {
 		return x.DirectoryId
@@ -2675,10 +2666,17 @@ func (x *TriggerDirectorySyncRequest) GetDirectoryId() string {
 	return ""
 }
 
+func (x *TriggerDirectorySyncRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
 type GetDirectoryContextRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	DirectoryId    string                 `protobuf:"bytes,2,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	DirectoryId    string                 `protobuf:"bytes,1,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2713,16 +2711,16 @@ func (*GetDirectoryContextRequest) Descriptor() ([]byte, []int) {
 	return file_scalekit_v1_directories_directories_proto_rawDescGZIP(), []int{39}
 }
 
-func (x *GetDirectoryContextRequest) GetOrganizationId() string {
+func (x *GetDirectoryContextRequest) GetDirectoryId() string {
 	if x != nil {
-		return x.OrganizationId
+		return x.DirectoryId
 	}
 	return ""
 }
 
-func (x *GetDirectoryContextRequest) GetDirectoryId() string {
+func (x *GetDirectoryContextRequest) GetOrganizationId() string {
 	if x != nil {
-		return x.DirectoryId
+		return x.OrganizationId
 	}
 	return ""
 }
@@ -2773,8 +2771,8 @@ func (x *GetDirectoryContextResponse) GetContext() *structpb.Struct {
 
 type UpdateDirectoryContextRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	DirectoryId    string                 `protobuf:"bytes,2,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	DirectoryId    string                 `protobuf:"bytes,1,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	Context        *structpb.Struct       `protobuf:"bytes,3,opt,name=context,proto3" json:"context,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2810,16 +2808,16 @@ func (*UpdateDirectoryContextRequest) Descriptor() ([]byte, []int) {
 	return file_scalekit_v1_directories_directories_proto_rawDescGZIP(), []int{41}
 }
 
-func (x *UpdateDirectoryContextRequest) GetOrganizationId() string {
+func (x *UpdateDirectoryContextRequest) GetDirectoryId() string {
 	if x != nil {
-		return x.OrganizationId
+		return x.DirectoryId
 	}
 	return ""
 }
 
-func (x *UpdateDirectoryContextRequest) GetDirectoryId() string {
+func (x *UpdateDirectoryContextRequest) GetOrganizationId() string {
 	if x != nil {
-		return x.DirectoryId
+		return x.OrganizationId
 	}
 	return ""
 }
@@ -3025,17 +3023,17 @@ const file_scalekit_v1_directories_directories_proto_rawDesc = "" +
 	"\x16DeleteDirectoryRequest\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02idJ\x04\b\x02\x10\x03\"i\n" +
-	"\x1bTriggerDirectorySyncRequest\x12'\n" +
-	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
-	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\"h\n" +
-	"\x1aGetDirectoryContextRequest\x12'\n" +
-	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
-	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\"P\n" +
+	"\x1bTriggerDirectorySyncRequest\x12!\n" +
+	"\fdirectory_id\x18\x01 \x01(\tR\vdirectoryId\x12'\n" +
+	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\"h\n" +
+	"\x1aGetDirectoryContextRequest\x12!\n" +
+	"\fdirectory_id\x18\x01 \x01(\tR\vdirectoryId\x12'\n" +
+	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\"P\n" +
 	"\x1bGetDirectoryContextResponse\x121\n" +
 	"\acontext\x18\x01 \x01(\v2\x17.google.protobuf.StructR\acontext\"\x9e\x01\n" +
-	"\x1dUpdateDirectoryContextRequest\x12'\n" +
-	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
-	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\x121\n" +
+	"\x1dUpdateDirectoryContextRequest\x12!\n" +
+	"\fdirectory_id\x18\x01 \x01(\tR\vdirectoryId\x12'\n" +
+	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x121\n" +
 	"\acontext\x18\x03 \x01(\v2\x17.google.protobuf.StructR\acontext*M\n" +
 	"\rDirectoryType\x12\x1e\n" +
 	"\x1aDIRECTORY_TYPE_UNSPECIFIED\x10\x00\x12\b\n" +
