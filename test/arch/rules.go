@@ -202,7 +202,7 @@ var Ours = Rules{
 		},
 		{
 			Layer:    Service,
-			Packages: []string{"services/ingress/...", "services/projector/...", "services/delivery/...", "services/bridge/..."},
+			Packages: []string{"services/ingress/...", "services/projector/...", "services/delivery/...", "services/bridge/...", "services/demo/..."},
 			Reason:   "the four services; packages below one belong to it",
 		},
 		{

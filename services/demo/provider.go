@@ -1,0 +1,89 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	urnUser       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	urnGroup      = "urn:ietf:params:scim:schemas:core:2.0:Group"
+	urnEnterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	urnPatch      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+)
+
+// object is JSON being written.
+type object = map[string]any
+
+// provider sends changes in the manner of one product.
+type provider interface {
+	// greet tests the connection as the product does when it is set up.
+	greet(ctx context.Context) error
+	// play makes one change. It returns the id of what it created, and when the
+	// request that changes something was sent.
+	play(ctx context.Context, c change) (id string, sent time.Time, err error)
+}
+
+// session is what all providers share.
+type session struct {
+	*client
+	domain string
+	// id returns the server's id of something whose creation was answered.
+	id func(ref) string
+}
+
+type listed struct {
+	Total int `json:"totalResults"`
+}
+
+// find returns how many resources a filter chooses.
+func (s *session) find(ctx context.Context, path, filter, more string) (int, error) {
+	var found listed
+	_, err := s.send(ctx, http.MethodGet, path+"?filter="+url.QueryEscape(filter)+more, nil, &found)
+	return found.Total, err
+}
+
+// create looks whether something is there already, as every provider does, and
+// then makes it.
+func (s *session) create(ctx context.Context, path, filter, more string, body object) (string, time.Time, error) {
+	n, err := s.find(ctx, path, filter, more)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	if n != 0 {
+		return "", time.Time{}, fmt.Errorf("%s with %s found %d before the first was made", path, filter, n)
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	sent, err := s.send(ctx, http.MethodPost, path, body, &made)
+	if err == nil && made.ID == "" {
+		err = fmt.Errorf("POST %s was answered without an id", path)
+	}
+	return made.ID, sent, err
+}
+
+// patch sends PATCH operations (RFC 7644 section 3.5.2).
+func (s *session) patch(ctx context.Context, path string, ops ...object) (string, time.Time, error) {
+	sent, err := s.send(ctx, http.MethodPatch, path, object{"schemas": []string{urnPatch}, "Operations": ops}, nil)
+	return "", sent, err
+}
+
+func (s *session) remove(ctx context.Context, path string) (string, time.Time, error) {
+	sent, err := s.send(ctx, http.MethodDelete, path, nil, nil)
+	return "", sent, err
+}
+
+func (s *session) user(r ref) string  { return "/Users/" + url.PathEscape(s.id(r)) }
+func (s *session) group(r ref) string { return "/Groups/" + url.PathEscape(s.id(r)) }
+
+func (s *session) address(p person) string { return p.login + "@" + s.domain }
+
+// mail is the address that stays with a user whatever the login becomes: the
+// directory's default policy does not let it change.
+func (s *session) mail(r ref) string { return fmt.Sprintf("person.%d@%s", r, s.domain) }
+
+func unknown(c change) error { return fmt.Errorf("this provider does not %s", c.kind) }
