@@ -1,0 +1,130 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/rollcallhq/rollcall/events/wire"
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+)
+
+func endpointKey(slot int, id string) []byte { return append([]byte{byte(slot)}, id...) }
+
+func deliveryKey(endpoint string, seq uint64) []byte {
+	return wire.AppendUint64(append([]byte(endpoint), 0), seq)
+}
+
+func statusPrefix(endpoint string, s attempts.Status) []byte {
+	return append([]byte(endpoint), 0, byte(s))
+}
+
+func statusKey(endpoint string, s attempts.Status, seq uint64) []byte {
+	return wire.AppendUint64(statusPrefix(endpoint, s), seq)
+}
+
+func dueKey(d attempts.Delivery) []byte {
+	b := wire.AppendUint64(nil, uint64(d.Due.UnixMicro())) //nolint:gosec // after 1970
+	return append(b, deliveryKey(d.Endpoint, d.Seq)...)
+}
+
+func encodeRow(e *row) []byte {
+	var b []byte
+	b = wire.AppendUvarint(b, e.Position)
+	b = wire.AppendUvarint(b, e.Failures)
+	b = wire.AppendTime(b, e.OpenedAt)
+	b = wire.AppendUvarint(b, e.Dead)
+	b = wire.AppendUvarint(b, e.delivered)
+	return wire.AppendTime(b, e.newest)
+}
+
+func decodeRow(id string, b []byte) (*row, error) {
+	r := wire.NewReader(b)
+	e := &row{
+		Endpoint:  attempts.Endpoint{ID: id, Position: r.Uvarint(), Failures: r.Uvarint(), OpenedAt: r.Time(), Dead: r.Uvarint()},
+		delivered: r.Uvarint(), newest: r.Time(),
+	}
+	if r.Err() != nil {
+		return nil, fmt.Errorf("%w: the row of endpoint %s does not decode", ErrCorrupt, id)
+	}
+	return e, nil
+}
+
+func encodeDelivery(d attempts.Delivery) []byte {
+	b := make([]byte, 0, 192)
+	b = wire.AppendString(b, d.EventID)
+	b = wire.AppendString(b, d.EventType)
+	b = wire.AppendString(b, d.Resource)
+	b = append(b, byte(d.Status))
+	b = wire.AppendUvarint(b, uint64(d.Attempts)) //nolint:gosec // a count
+	b = wire.AppendTime(b, d.LastAt)
+	b = wire.AppendUvarint(b, uint64(d.Duration))   //nolint:gosec // not negative
+	b = wire.AppendUvarint(b, uint64(d.StatusCode)) //nolint:gosec // not negative
+	b = wire.AppendString(b, d.Class)
+	b = wire.AppendString(b, d.Error)
+	return wire.AppendTime(b, d.Due)
+}
+
+func decodeDelivery(endpoint string, seq uint64, b []byte) (attempts.Delivery, error) {
+	r := wire.NewReader(b)
+	d := attempts.Delivery{Endpoint: endpoint, Seq: seq, EventID: r.String(), EventType: r.String(), Resource: r.String()}
+	if s := r.Fixed(1); s != nil {
+		d.Status = attempts.Status(s[0])
+	}
+	d.Attempts, d.LastAt = int(r.Uvarint()), r.Time()                       //nolint:gosec // written by encodeDelivery
+	d.Duration, d.StatusCode = time.Duration(r.Uvarint()), int(r.Uvarint()) //nolint:gosec // as above
+	d.Class, d.Error, d.Due = r.String(), r.String(), r.Time()
+	if r.Err() != nil {
+		return d, fmt.Errorf("%w: delivery %d of endpoint %s does not decode", ErrCorrupt, seq, endpoint)
+	}
+	return d, nil
+}
+
+// position is the last frame that was folded, of whichever slot.
+type position struct {
+	seq   uint64
+	slot  int
+	index uint64
+}
+
+func readPosition(tx *bolt.Tx) (position, error) {
+	b := tx.Bucket(metaBucket).Get(positionKey)
+	if b == nil {
+		return position{}, nil
+	}
+	r := wire.NewReader(b)
+	p := position{seq: r.Uvarint(), slot: int(r.Uvarint()), index: r.Uvarint()} //nolint:gosec // a slot
+	if r.Err() != nil {
+		return p, fmt.Errorf("%w: its position does not decode", ErrCorrupt)
+	}
+	return p, nil
+}
+
+func writePosition(tx *bolt.Tx, p position) error {
+	b := wire.AppendUvarint(nil, p.seq)
+	b = wire.AppendUvarint(b, uint64(p.slot)) //nolint:gosec // a slot
+	return tx.Bucket(metaBucket).Put(positionKey, wire.AppendUvarint(b, p.index))
+}
+
+func readPlace(tx *bolt.Tx, slot int) (attempts.Place, error) {
+	b := tx.Bucket(slotBucket).Get([]byte{byte(slot)})
+	if b == nil {
+		return attempts.Place{}, nil
+	}
+	r := wire.NewReader(b)
+	p := attempts.Place{Seq: r.Uvarint(), Index: r.Uvarint(), Checkpoint: r.Uvarint(), Since: r.Uvarint(), Begun: r.Uvarint(), Loading: r.Bool()}
+	if r.Err() != nil {
+		return p, fmt.Errorf("%w: the place of slot %d does not decode", ErrCorrupt, slot)
+	}
+	return p, nil
+}
+
+func writePlace(tx *bolt.Tx, slot int, p attempts.Place) error {
+	var b []byte
+	for _, v := range [...]uint64{p.Seq, p.Index, p.Checkpoint, p.Since, p.Begun} {
+		b = binary.AppendUvarint(b, v)
+	}
+	return tx.Bucket(slotBucket).Put([]byte{byte(slot)}, wire.AppendBool(b, p.Loading))
+}

@@ -1,0 +1,265 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+)
+
+// The buckets. Ids hold no NUL, which ends them in keys.
+var (
+	metaBucket     = []byte("meta")
+	slotBucket     = []byte("slots")      // slot -> attempts.Place
+	endpointBucket = []byte("endpoints")  // slot, endpoint -> row
+	deliveryBucket = []byte("deliveries") // endpoint, seq -> attempts.Delivery
+	statusBucket   = []byte("statuses")   // endpoint, status, seq -> nothing
+	dueBucket      = []byte("due")        // due, endpoint, seq -> attempts made
+	formatKey      = []byte("format")
+	positionKey    = []byte("position")
+)
+
+// row is an endpoint's row in the file.
+type row struct {
+	attempts.Endpoint
+	// delivered counts the delivered rows that are kept.
+	delivered uint64
+	newest    time.Time // of the attempts
+}
+
+// rows is attempts.Loader on one transaction and one slot. Endpoint rows are
+// written by flush, because almost every record changes one.
+type rows struct {
+	slot                               int
+	endpoints, deliveries, status, due *bolt.Bucket
+	changed                            map[string]*row
+}
+
+var _ attempts.Loader = (*rows)(nil)
+
+func newRows(tx *bolt.Tx, slot int) *rows {
+	return &rows{
+		slot: slot, changed: map[string]*row{},
+		endpoints: tx.Bucket(endpointBucket), deliveries: tx.Bucket(deliveryBucket), status: tx.Bucket(statusBucket), due: tx.Bucket(dueBucket),
+	}
+}
+
+func (r *rows) row(id string) (*row, error) {
+	if e, ok := r.changed[id]; ok {
+		return e, nil
+	}
+	b := r.endpoints.Get(endpointKey(r.slot, id))
+	if b == nil {
+		return nil, nil
+	}
+	e, err := decodeRow(id, b)
+	if err != nil {
+		return nil, err
+	}
+	r.changed[id] = e
+	return e, nil
+}
+
+// Endpoint implements attempts.Rows.
+func (r *rows) Endpoint(id string) (attempts.Endpoint, bool, error) {
+	e, err := r.row(id)
+	if err != nil || e == nil {
+		return attempts.Endpoint{}, false, err
+	}
+	return e.Endpoint, true, nil
+}
+
+// PutEndpoint implements attempts.Rows.
+func (r *rows) PutEndpoint(ep attempts.Endpoint) error {
+	e, err := r.ensure(ep.ID)
+	if err == nil {
+		e.Endpoint = ep
+	}
+	return err
+}
+
+func (r *rows) ensure(id string) (*row, error) {
+	e, err := r.row(id)
+	if err == nil && e == nil {
+		e = &row{Endpoint: attempts.Endpoint{ID: id}}
+		r.changed[id] = e
+	}
+	return e, err
+}
+
+// Delivery implements attempts.Rows.
+func (r *rows) Delivery(endpoint string, seq uint64) (attempts.Delivery, bool, error) {
+	b := r.deliveries.Get(deliveryKey(endpoint, seq))
+	if b == nil {
+		return attempts.Delivery{}, false, nil
+	}
+	d, err := decodeDelivery(endpoint, seq, b)
+	return d, err == nil, err
+}
+
+// PutDelivery implements attempts.Rows.
+func (r *rows) PutDelivery(d attempts.Delivery) error {
+	e, err := r.ensure(d.Endpoint)
+	if err != nil {
+		return err
+	}
+	if err := r.remove(e, d.Endpoint, d.Seq); err != nil {
+		return err
+	}
+	if err := r.deliveries.Put(deliveryKey(d.Endpoint, d.Seq), encodeDelivery(d)); err != nil {
+		return err
+	}
+	if err := r.status.Put(statusKey(d.Endpoint, d.Status, d.Seq), nil); err != nil {
+		return err
+	}
+	if !d.Due.IsZero() {
+		if err := r.due.Put(dueKey(d), binary.AppendUvarint(nil, uint64(d.Attempts))); err != nil { //nolint:gosec // a count
+			return err
+		}
+	}
+	if d.LastAt.After(e.newest) {
+		e.newest = d.LastAt
+	}
+	if d.Status == attempts.Success {
+		e.delivered++
+	}
+	return nil
+}
+
+// remove drops a delivery and what leads to it.
+func (r *rows) remove(e *row, endpoint string, seq uint64) error {
+	old, ok, err := r.Delivery(endpoint, seq)
+	if err != nil || !ok {
+		return err
+	}
+	if !old.Due.IsZero() {
+		if err := r.due.Delete(dueKey(old)); err != nil {
+			return err
+		}
+	}
+	if err := r.status.Delete(statusKey(endpoint, old.Status, seq)); err != nil {
+		return err
+	}
+	if old.Status == attempts.Success && e.delivered > 0 {
+		e.delivered--
+	}
+	return r.deliveries.Delete(deliveryKey(endpoint, seq))
+}
+
+// Waiting implements attempts.Rows.
+func (r *rows) Waiting(endpoint string) ([]attempts.Delivery, error) {
+	var list []attempts.Delivery
+	for _, s := range []attempts.Status{attempts.Pending, attempts.Retrying} {
+		for _, seq := range r.seqs(endpoint, s, 0) {
+			d, ok, err := r.Delivery(endpoint, seq)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				list = append(list, d)
+			}
+		}
+	}
+	return list, nil
+}
+
+// seqs returns the sequences of the endpoint's deliveries of a status, lowest
+// first, at most limit if that is not 0.
+func (r *rows) seqs(endpoint string, s attempts.Status, limit int) []uint64 {
+	var list []uint64
+	prefix := statusPrefix(endpoint, s)
+	c := r.status.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		if list = append(list, binary.BigEndian.Uint64(k[len(prefix):])); len(list) == limit {
+			break
+		}
+	}
+	return list
+}
+
+// DropOldestDead implements attempts.Rows.
+func (r *rows) DropOldestDead(endpoint string) error { return r.drop(endpoint, attempts.Exhausted, 1) }
+
+func (r *rows) drop(endpoint string, s attempts.Status, limit int) error {
+	e, err := r.ensure(endpoint)
+	if err != nil {
+		return err
+	}
+	for _, seq := range r.seqs(endpoint, s, limit) {
+		if err := r.remove(e, endpoint, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DropEndpoint implements attempts.Rows.
+func (r *rows) DropEndpoint(id string) error {
+	for s := attempts.Pending; s <= attempts.Exhausted; s++ {
+		if err := r.drop(id, s, 0); err != nil {
+			return err
+		}
+	}
+	delete(r.changed, id)
+	return r.endpoints.Delete(endpointKey(r.slot, id))
+}
+
+// Reset implements attempts.Loader. Delivered rows stay: they are history, and
+// no checkpoint has them.
+func (r *rows) Reset(slot int) error {
+	var ids []string
+	c := r.endpoints.Cursor()
+	for k, _ := c.Seek([]byte{byte(slot)}); len(k) > 0 && int(k[0]) == slot; k, _ = c.Next() {
+		ids = append(ids, string(k[1:]))
+	}
+	for _, id := range ids {
+		for _, s := range []attempts.Status{attempts.Pending, attempts.Retrying, attempts.Exhausted} {
+			if err := r.drop(id, s, 0); err != nil {
+				return err
+			}
+		}
+		e, err := r.ensure(id)
+		if err != nil {
+			return err
+		}
+		e.Endpoint = attempts.Endpoint{ID: id}
+	}
+	return nil
+}
+
+// flush trims the history of the endpoints that changed and writes their rows.
+func (r *rows) flush() error {
+	for id, e := range r.changed {
+		if err := r.trim(id, e); err != nil {
+			return err
+		}
+		if err := r.endpoints.Put(endpointKey(r.slot, id), encodeRow(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rows) trim(id string, e *row) error {
+	for e.delivered > MaxDelivered {
+		if err := r.drop(id, attempts.Success, int(e.delivered-MaxDelivered)); err != nil { //nolint:gosec // a count
+			return err
+		}
+	}
+	for {
+		first := r.seqs(id, attempts.Success, 1)
+		if len(first) == 0 {
+			return nil
+		}
+		d, ok, err := r.Delivery(id, first[0])
+		if err != nil || !ok || e.newest.Sub(d.LastAt) <= MaxAge {
+			return err
+		}
+		if err := r.remove(e, id, first[0]); err != nil {
+			return err
+		}
+	}
+}
