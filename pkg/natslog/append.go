@@ -32,8 +32,11 @@ func (l *Log) Append(ctx context.Context, expect eventlog.Position, b []byte) (u
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.opts.AppendTimeout)
-	defer cancel()
+	ctx, release, err := l.attached(ctx, l.opts.AppendTimeout)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	pause := rivalPause
 	for attempt := 1; ; attempt++ {
 		seq, err := l.publish(ctx, expect.Seq, b)
@@ -46,9 +49,6 @@ func (l *Log) Append(ctx context.Context, expect eventlog.Position, b []byte) (u
 }
 
 func (l *Log) publish(ctx context.Context, last uint64, b []byte) (uint64, error) {
-	if !l.nc.IsConnected() {
-		return 0, fmt.Errorf("%w: not connected to NATS", eventlog.ErrUnavailable)
-	}
 	ack, err := l.js.PublishMsg(ctx, &nats.Msg{Subject: l.subject, Data: b},
 		jetstream.WithExpectStream(LogStream),
 		jetstream.WithExpectLastSequencePerSubject(last),
@@ -112,14 +112,17 @@ func refusal(err error) error {
 		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionDraining):
 		return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
+	return fmt.Errorf("%w: %v", eventlog.ErrUnknown, err) //nolint:errorlint // as in unavailable
 }
 
+// unavailable wraps what went wrong on the way to the server. It hides the
+// identity of err: a time limit of ours must not pass for the caller's own
+// context having ended.
 func unavailable(err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("%w: the stream %s does not exist; start the service that creates it, or restore it", eventlog.ErrUnavailable, LogStream)
 	}
-	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+	return fmt.Errorf("%w: %v", eventlog.ErrUnavailable, err) //nolint:errorlint // see above
 }
 
 // sleep waits d and reports whether ctx is still alive.

@@ -1,9 +1,14 @@
 package natslog
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/rollcallhq/rollcall/pkg/eventlog"
 )
 
 // ConnectOptions are what every connection of Rollcall to NATS needs, before
@@ -22,4 +27,32 @@ func ConnectOptions() []nats.Option {
 		// matters comes back as an error of a call.
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}),
 	}
+}
+
+var errLost = errors.New("the connection to NATS was lost")
+
+// attached returns a context for one exchange with the server. It ends after
+// the limit, or at once when the connection is lost: the answer to what was
+// sent on it never comes. The error is eventlog.ErrUnavailable if there is no
+// connection now.
+func (l *Log) attached(ctx context.Context, limit time.Duration) (context.Context, func(), error) {
+	lost := l.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	if !l.nc.IsConnected() {
+		l.nc.RemoveStatusListener(lost)
+		return nil, nil, fmt.Errorf("%w: not connected to NATS", eventlog.ErrUnavailable)
+	}
+	ctx, cancelLimit := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-lost:
+			cancel(errLost)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		cancelLimit()
+		l.nc.RemoveStatusListener(lost)
+	}, nil
 }

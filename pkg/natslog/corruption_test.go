@@ -40,9 +40,9 @@ func TestCorruption(t *testing.T) {
 	ensure(t, js, natslog.Config{Sizes: natslog.Shares(64 * mib)})
 	log := open(t, js, 0, natslog.Options{Sole: true})
 	positions := []eventlog.Position{{}}
-	for range 700 {
+	for range 176 {
 		at := positions[len(positions)-1]
-		positions = append(positions, logtest.Append(t, log, at, incompressible(at, 32<<10)))
+		positions = append(positions, logtest.Append(t, log, at, incompressible(at, 128<<10)))
 	}
 	stop()
 	end := positions[len(positions)-1]
@@ -156,8 +156,8 @@ func TestStuckServer(t *testing.T) {
 	}
 	log := open(t, js, 0, natslog.Options{Sole: true})
 	var at eventlog.Position
-	for range 600 {
-		at = logtest.Append(t, log, at, incompressible(at, 32<<10))
+	for range 72 {
+		at = logtest.Append(t, log, at, incompressible(at, 256<<10))
 	}
 	stop()
 	flip(t, blocks(t, filepath.Join(dir, "jetstream", "$G", "streams", natslog.LogStream, "msgs"))[0], 1<<20)

@@ -33,6 +33,10 @@ type Options struct {
 	// lives, which only the owner of an embedded server can know. Tail is then
 	// answered from the last ack without asking the server.
 	Sole bool
+	// StoreLimit is the bound of all streams together in bytes, where it is
+	// known: an embedded server's. Check then also says when the others have used
+	// it up. 0 leaves that out.
+	StoreLimit int64
 	// AppendTimeout bounds the wait for an ack, 10 s if zero. An append that
 	// takes longer is eventlog.ErrUnknown.
 	AppendTimeout time.Duration
@@ -105,13 +109,26 @@ func (l *Log) Tail(ctx context.Context) (uint64, error) {
 // eventlog.Log. It is answered by the stream's leader, so a replicated stream
 // without one is eventlog.ErrUnavailable.
 func (l *Log) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
+	ctx, release, err := l.attached(ctx, askTimeout)
+	if err != nil {
+		return err
+	}
+	defer release()
 	info, err := l.stream.Info(ctx)
 	if err != nil {
 		return unavailable(err)
 	}
-	return health(info)
+	if err := health(info); err != nil || l.opts.StoreLimit <= 0 {
+		return err
+	}
+	account, err := l.js.AccountInfo(ctx)
+	if err != nil {
+		return unavailable(err)
+	}
+	if account.Store+reserve > uint64(l.opts.StoreLimit) {
+		return fmt.Errorf("%w: %d of the store's %d bytes are used; raise the store limit or add disk", eventlog.ErrFull, account.Store, l.opts.StoreLimit)
+	}
+	return nil
 }
 
 // health judges what the server says about the stream.

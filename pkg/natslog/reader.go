@@ -17,6 +17,9 @@ const (
 	retryPause    = 50 * time.Millisecond
 	retryPauseMax = 2 * time.Second
 	probeEvery    = 10 // heartbeats
+	// startTimeout bounds what makes a consumer ready. It may carry two of the
+	// largest frames, in the server's JSON.
+	startTimeout = 30 * time.Second
 )
 
 // reader yields a partition's frames through a consumer of its own. The
@@ -103,8 +106,11 @@ func (r *reader) probe(ctx context.Context) error {
 	if r.idle > 1 && r.idle%probeEvery != 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
+	ctx, release, err := r.log.attached(ctx, startTimeout)
+	if err != nil {
+		return err
+	}
+	defer release()
 	at := r.chain.At
 	tail, err := r.log.tail.wait(ctx)
 	if err != nil {
@@ -143,8 +149,11 @@ func (r *reader) failed(ctx context.Context, err error) error {
 
 // start verifies the position against the log and makes a consumer behind it.
 func (r *reader) start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
+	ctx, release, err := r.log.attached(ctx, startTimeout)
+	if err != nil {
+		return err
+	}
+	defer release()
 	at := r.chain.At
 	if err := r.log.verify(ctx, at); err != nil {
 		return err
@@ -210,7 +219,7 @@ func unavailableUnlessDamaged(err error) error {
 	if errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, eventlog.ErrUnavailable) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+	return unavailable(err)
 }
 
 func (r *reader) drop() {

@@ -3,7 +3,6 @@ package natslog
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -76,6 +75,11 @@ func (q *question) run() {
 
 // askTail asks the stream's leader for the partition's last sequence.
 func (l *Log) askTail(ctx context.Context) (uint64, error) {
+	ctx, release, err := l.attached(ctx, askTimeout)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	info, err := l.stream.Info(ctx, jetstream.WithSubjectFilter(l.subject))
 	if err != nil {
 		return 0, unavailable(err)
@@ -96,7 +100,7 @@ func (l *Log) askTail(ctx context.Context) (uint64, error) {
 		return 0, &eventlog.LostError{Deleted: 1, FirstSeq: info.State.FirstSeq}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+		return 0, unavailable(err)
 	}
 	return m.Sequence, nil
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 )
 
-// patience is how long the suite waits for what must happen.
-const patience = 20 * time.Second
+// patience is how long the suite waits for what must happen. A busy machine is
+// not a failure.
+const patience = time.Minute
 
 // RawAppender stores any bytes behind the partition's last message, as a
 // foreign program with access to the log could.
