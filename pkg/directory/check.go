@@ -7,6 +7,11 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
+// MaxName is how many characters a name by which a user or group is found
+// (userName, externalId, displayName, an e-mail address) has at most. Names are
+// parts of index keys, and a store's keys are bounded.
+const MaxName = 512
+
 // length refuses text outside least..most characters, or that is not UTF-8.
 func length(what, s string, least, most int) error {
 	if !utf8.ValidString(s) {

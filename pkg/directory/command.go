@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events"
@@ -113,21 +114,25 @@ func anyKey(v View, prefix Key) (bool, error) {
 	return found, err
 }
 
-// wireRequest is a Request between processes.
+// wireRequest is a Request between processes. The command is JSON inside a
+// string: as a nested document, encoding/json would escape its text for HTML,
+// and attributes are compared and stored as bytes.
 type wireRequest struct {
-	ID      string          `json:"id"`
-	Actor   string          `json:"actor"`
-	Name    string          `json:"name"`
-	Command json.RawMessage `json:"command"`
+	ID      string `json:"id"`
+	Actor   string `json:"actor"`
+	Name    string `json:"name"`
+	Command string `json:"command"`
 }
 
 // MarshalJSON writes the request for another process.
 func (r Request) MarshalJSON() ([]byte, error) {
-	body, err := json.Marshal(r.Command)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r.Command); err != nil {
 		return nil, err
 	}
-	return json.Marshal(wireRequest{ID: r.ID, Actor: r.Actor, Name: r.Command.name(), Command: body})
+	return json.Marshal(wireRequest{ID: r.ID, Actor: r.Actor, Name: r.Command.name(), Command: b.String()})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. A command that this program does
@@ -141,7 +146,7 @@ func (r *Request) UnmarshalJSON(b []byte) error {
 	if !ok {
 		return fault.New(fault.Unimplemented, "This server does not know the command %q; upgrade it.", w.Name)
 	}
-	c, err := decode(w.Command)
+	c, err := decode([]byte(w.Command))
 	if err != nil {
 		return err
 	}

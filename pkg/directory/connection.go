@@ -185,6 +185,15 @@ func (c CreateDirectorySecret) decide(d *decision) error {
 	if len(c.Hash) != 32 {
 		return fault.New(fault.Invalid, "A secret's hash must be a SHA-256.")
 	}
+	switch held, ok, err := get[*Secret](d.view, Make(TableSecret, HashKey(c.Hash))); {
+	case err != nil:
+		return err
+	case ok && held.Directory == dir.ID: // the same wish, sent again
+		d.resource = Make(TableSecret, HashKey(c.Hash))
+		return nil
+	case ok:
+		return fault.New(fault.Conflict, "This secret is in use already; make another one.")
+	}
 	n := 0
 	if err := d.view.Scan(Make(TableDirectorySecret, dir.ID), "", func(Key, Row) bool { n++; return true }); err != nil {
 		return err
@@ -207,12 +216,14 @@ func (c RevokeDirectorySecret) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	var s *Secret
+	if ok {
+		if s, ok, err = get[*Secret](d.view, Make(TableSecret, string(ref))); err != nil {
+			return err
+		}
+	}
 	if !ok {
 		return fault.New(fault.NotFound, "There is no secret %q in this directory.", c.ID)
-	}
-	s, _, err := get[*Secret](d.view, Make(TableSecret, string(ref)))
-	if err != nil {
-		return err
 	}
 	e := dir.event()
 	e.Resource, e.Revision = c.ID, 2

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/rollcallhq/rollcall/events"
@@ -23,7 +24,7 @@ type (
 		ID          string   `json:"id"`
 		URL         *string  `json:"url,omitempty"`
 		Description *string  `json:"description,omitempty"`
-		EventTypes  []string `json:"event_types,omitempty"` // nil: as it is
+		EventTypes  []string `json:"event_types"` // nil: as it is
 		Enabled     *bool    `json:"enabled,omitempty"`
 	}
 	// ChangeWebhookSecret replaces an endpoint's signing secret.
@@ -86,6 +87,9 @@ func (c ChangeWebhookSecret) decide(d *decision) error {
 		return err
 	}
 	d.resource = Make(TableEndpoint, ep.ID)
+	if bytes.Equal(c.SealedSecret, ep.SealedSecret) {
+		return nil
+	}
 	return d.emit(ep.event(), events.WebhookEndpointSecretChanged{SealedSecret: c.SealedSecret})
 }
 

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"slices"
+
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -96,8 +98,10 @@ func (j *Fanout) between(v View, from, to Key) ([]Key, error) {
 	// the stretch may have gone. What is left of it is still what is meant, as
 	// keys are ordered within a range.
 	var left []Key
+	last := slices.IndexFunc(j.ranges(), func(p Key) bool { return p.Table() == to.Table() })
 	for _, k := range keys {
-		if k.Table() == to.Table() && k > to {
+		at := slices.IndexFunc(j.ranges(), func(p Key) bool { return p.Table() == k.Table() })
+		if at > last || at == last && k > to {
 			break
 		}
 		left = append(left, k)

@@ -61,6 +61,9 @@ func (c CreateGroup) decide(d *decision) error {
 	}
 	s := c.State
 	s.Attributes = rawJSON(s.Attributes)
+	if err := checkGroupNames(s.GroupNames); err != nil {
+		return err
+	}
 	if err := groupNameFree(d.view, dir.ID, s.DisplayName, ""); err != nil {
 		return err
 	}
@@ -154,6 +157,9 @@ func (d *decision) changeGroup(dir *Directory, g *Group, s events.GroupState) (*
 	if bytes.Equal(s.Attributes, g.Attributes) {
 		return g, nil
 	}
+	if err := checkGroupNames(s.GroupNames); err != nil {
+		return nil, err
+	}
 	e := events.GroupUpdated{GroupState: s}
 	if g.GroupNames != s.GroupNames {
 		old := g.GroupNames
@@ -213,12 +219,17 @@ func (s Scope) group(v View, id string) (*Directory, *Group, error) {
 	return dir, g, err
 }
 
+// checkGroupNames bounds what becomes part of an index key.
+func checkGroupNames(n events.GroupNames) error {
+	if err := length("displayName", n.DisplayName, 1, MaxName); err != nil {
+		return err
+	}
+	return length("externalId", n.ExternalID, 0, MaxName)
+}
+
 // groupNameFree keeps display names unique in a directory: providers match
 // groups by them (facts: Entra), and two that cannot be told apart would merge.
 func groupNameFree(v View, dir, name, but string) error {
-	if err := length("displayName", name, 1, 512); err != nil {
-		return err
-	}
 	taken := false
 	if err := v.Scan(Make(TableGroupDisplay, dir, scim.Fold(name)), "", func(k Key, _ Row) bool {
 		taken = k.Last() != but

@@ -151,6 +151,9 @@ func checkOrganization(p events.OrganizationProfile) error {
 	if err := length("external_id", p.ExternalID, 0, 200); err != nil {
 		return err
 	}
+	if err := length("region_code", p.RegionCode, 0, 64); err != nil {
+		return err
+	}
 	if err := length("slug", p.Slug, 0, 63); err != nil {
 		return err
 	}

@@ -191,9 +191,10 @@ type View interface {
 	Scan(prefix, after Key, yield func(Key, Row) bool) error
 }
 
-// rawJSON makes a nil attribute document an empty one.
+// rawJSON makes an absent attribute document an empty one. Between processes
+// absence is written as null.
 func rawJSON(b json.RawMessage) json.RawMessage {
-	if len(b) == 0 {
+	if len(b) == 0 || string(b) == "null" {
 		return json.RawMessage("{}")
 	}
 	return b

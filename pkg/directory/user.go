@@ -62,6 +62,9 @@ func (c CreateUser) decide(d *decision) error {
 	}
 	s := c.State
 	s.Attributes = rawJSON(s.Attributes)
+	if err := checkUserNames(s.UserNames); err != nil {
+		return err
+	}
 	if err := userNameFree(d.view, dir.ID, s.UserName, ""); err != nil {
 		return err
 	}
@@ -128,6 +131,9 @@ func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error
 	if bytes.Equal(s.Attributes, u.Attributes) {
 		return nil
 	}
+	if err := checkUserNames(s.UserNames); err != nil {
+		return err
+	}
 	if scim.Fold(s.UserName) != scim.Fold(u.UserName) {
 		if err := userNameFree(d.view, dir.ID, s.UserName, u.ID); err != nil {
 			return err
@@ -177,10 +183,26 @@ func (s Scope) user(v View, id string) (*Directory, *User, error) {
 	return dir, u, err
 }
 
-func userNameFree(v View, dir, name, but string) error {
-	if err := length("userName", name, 1, 512); err != nil {
+// checkUserNames bounds what becomes part of an index key.
+func checkUserNames(n events.UserNames) error {
+	if err := length("userName", n.UserName, 1, MaxName); err != nil {
 		return err
 	}
+	if err := length("externalId", n.ExternalID, 0, MaxName); err != nil {
+		return err
+	}
+	if err := length("displayName", n.DisplayName, 0, MaxName); err != nil {
+		return err
+	}
+	for _, m := range n.Emails {
+		if err := length("emails.value", m, 0, MaxName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func userNameFree(v View, dir, name, but string) error {
 	holder, taken, err := get[Ref](v, Make(TableUserName, dir, scim.Fold(name)))
 	if err != nil {
 		return err
