@@ -9,6 +9,7 @@ package filter
 import (
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -81,6 +82,9 @@ func (Within) expr()  {}
 func Parse(s string) (Expr, error) {
 	if len(s) > MaxLength {
 		return nil, invalid("it has %d bytes; at most %d are allowed", len(s), MaxLength)
+	}
+	if !utf8.ValidString(s) {
+		return nil, invalid("it is not UTF-8")
 	}
 	p := &parser{in: s}
 	e, err := p.or()
@@ -195,10 +199,12 @@ func (p *parser) closed(bracket byte) (Expr, error) {
 }
 
 func (p *parser) skip() {
-	for p.at < len(p.in) && p.in[p.at] == ' ' {
+	for p.at < len(p.in) && isSpace(p.in[p.at]) {
 		p.at++
 	}
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
 
 func (p *parser) open(c byte) bool {
 	if p.skip(); p.at < len(p.in) && p.in[p.at] == c {
@@ -212,7 +218,7 @@ func (p *parser) open(c byte) bool {
 func (p *parser) word(w string) bool {
 	p.skip()
 	end := p.at + len(w)
-	if end > len(p.in) || !strings.EqualFold(p.in[p.at:end], w) || (end < len(p.in) && p.in[end] != ' ' && p.in[end] != '(') {
+	if end > len(p.in) || !strings.EqualFold(p.in[p.at:end], w) || (end < len(p.in) && !isSpace(p.in[end]) && p.in[end] != '(') {
 		return false
 	}
 	p.at = end
@@ -222,7 +228,7 @@ func (p *parser) word(w string) bool {
 func (p *parser) token() string {
 	p.skip()
 	start := p.at
-	for p.at < len(p.in) && !strings.ContainsRune(` ()[]"`, rune(p.in[p.at])) {
+	for p.at < len(p.in) && !isSpace(p.in[p.at]) && strings.IndexByte(`()[]"`, p.in[p.at]) < 0 {
 		p.at++
 	}
 	return p.in[start:p.at]
@@ -291,7 +297,7 @@ func isNumber(s string) bool {
 // clip shortens text that goes into an error.
 func clip(s string) string {
 	if len(s) > 32 {
-		return s[:32] + "…"
+		return strings.ToValidUTF8(s[:32], "") + "…"
 	}
 	return s
 }
