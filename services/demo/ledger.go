@@ -99,7 +99,7 @@ func (l *ledger) arrive(webhookID string, body []byte, e envelope, key arrivalKe
 func (l *ledger) settle(d due, a arrival) {
 	if a.Type != d.typ || a.sight != d.sight {
 		l.open[a.key] = d // it never came
-		l.surprise("%s about %s, version %d: it is a %s showing %q; wanted was a %s showing %q", a.ID, a.key.id, a.key.version, a.Type, a.sight, d.typ, d.sight)
+		l.surprise("%s about %s, version %d: it is %s showing %q; wanted was %s showing %q", a.ID, a.key.id, a.key.version, a.Type, a.sight, d.typ, d.sight)
 		return
 	}
 	l.verified++

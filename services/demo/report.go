@@ -50,13 +50,13 @@ func (l *ledger) close(r *Report) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.early {
-		l.surprise("%s, a %s about %s, version %d, showing %q", a.ID, a.Type, a.key.id, a.key.version, a.sight)
+		l.surprise("%s, %s about %s, version %d, showing %q", a.ID, a.Type, a.key.id, a.key.version, a.sight)
 	}
 	clear(l.early)
 	missing := 0
 	for key, d := range l.open {
 		missing++
-		l.note("missing: a %s about %s, version %d, showing %q, caused by: %s", missing, d.typ, key.id, key.version, d.sight, d.by)
+		l.note("missing: %s about %s, version %d, showing %q, caused by: %s", missing, d.typ, key.id, key.version, d.sight, d.by)
 	}
 	r.Expected, r.Verified, r.Missing, r.Unexpected = l.expected, l.verified, missing, l.unexpected
 	r.BadlySigned, r.Repeats, r.OutOfOrder, r.Problems = l.badlySigned, l.repeats, l.outOfOrder, slices.Clone(l.details)
