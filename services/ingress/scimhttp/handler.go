@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
@@ -71,8 +72,10 @@ const root = "/directories/:dir/scim/v2"
 
 // Register adds the routes.
 func (h *Handler) Register(e *echo.Echo) {
-	e.Any(root, h.serve)
-	e.Any(root+"/*", h.serve)
+	for _, path := range []string{root, root + "/*"} {
+		e.Any(path, h.serve)
+		e.RouteNotFound(path, h.serve) // methods that nobody has heard of
+	}
 }
 
 // request is one authenticated request.
@@ -241,6 +244,10 @@ func (r *request) read() ([]byte, error) {
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The body could not be read to its end.").Because(fault.InvalidSyntax)
+	}
+	// The decoder would replace what is no UTF-8, and two names could become one.
+	if !utf8.Valid(b) {
+		return nil, fault.New(fault.Invalid, "The body is not valid UTF-8.").Because(fault.InvalidSyntax)
 	}
 	return b, nil
 }
