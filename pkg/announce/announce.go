@@ -29,12 +29,22 @@ type Announcement struct {
 	At           time.Time
 	Organization string
 	Directory    string
-	Data         any
+
+	// data is built when it is asked for: a rebuild passes over events that were
+	// emitted long ago.
+	data func() (any, error)
 }
+
+// Data returns what the event shows of its resource.
+func (a Announcement) Data() (any, error) { return a.data() }
 
 // Body returns the bytes that receivers get.
 func (a Announcement) Body(environment string) ([]byte, error) {
-	return public.New(a.Type, a.Number, a.At, environment, a.Organization, a.Data).Body()
+	data, err := a.data()
+	if err != nil {
+		return nil, err
+	}
+	return public.New(a.Type, a.Number, a.At, environment, a.Organization, data).Body()
 }
 
 // Fold folds one log event into the overlay and returns the public events that
@@ -137,11 +147,12 @@ func (t *telling) told(id string) (*directory.Announced, error) {
 }
 
 // say records one public event about a resource and what receivers know now.
-func (t *telling) say(id string, was *directory.Announced, live bool, digest [16]byte, typ public.Type, data func(version uint64) any) {
+func (t *telling) say(id string, was *directory.Announced, live bool, digest [16]byte, typ public.Type, data func(version uint64) (any, error)) {
 	now := &directory.Announced{Version: was.Version + 1, Live: live, Digest: digest}
 	t.due = append(t.due, Announcement{
 		Type: typ, Number: public.NumberOf(t.ordinal, len(t.due)), At: t.e.At,
-		Organization: t.e.Organization, Directory: t.e.Directory, Data: data(now.Version),
+		Organization: t.e.Organization, Directory: t.e.Directory,
+		data: func() (any, error) { return data(now.Version) },
 	})
 	t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, id), Row: now})
 }

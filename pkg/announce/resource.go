@@ -27,10 +27,10 @@ func (t *telling) group(before, after *directory.Group) error {
 	}
 	if after == nil {
 		if was.Live {
-			t.say(g.ID, was, false, [16]byte{}, public.GroupDeleted, func(v uint64) any {
+			t.say(g.ID, was, false, [16]byte{}, public.GroupDeleted, func(v uint64) (any, error) {
 				return public.DeletedGroup{
 					Head: head(g.ID, g.Organization, g.Directory, v), DisplayName: g.DisplayName, DirectoryProviderID: external, RawAttributes: g.Attributes,
-				}
+				}, nil
 			})
 		}
 		t.forget(g.ID)
@@ -46,10 +46,10 @@ func (t *telling) group(before, after *directory.Group) error {
 	case was.Digest == seen:
 		return nil
 	}
-	t.say(g.ID, was, true, seen, typ, func(v uint64) any {
+	t.say(g.ID, was, true, seen, typ, func(v uint64) (any, error) {
 		p := Group(g)
 		p.Version = v
-		return p
+		return p, nil
 	})
 	return nil
 }
@@ -83,10 +83,10 @@ func (t *telling) directory(r *directory.Directory) error {
 	if r.Enabled {
 		typ = public.DirectoryEnabled
 	}
-	t.say(r.ID, was, r.Enabled, [16]byte{}, typ, func(v uint64) any {
+	t.say(r.ID, was, r.Enabled, [16]byte{}, typ, func(v uint64) (any, error) {
 		return public.Directory{
 			Head: head(r.ID, r.Organization, r.ID, v), DirectoryType: r.Kind, Provider: r.Provider, Enabled: r.Enabled, UpdatedAt: r.Updated,
-		}
+		}, nil
 	})
 	return nil
 }
@@ -104,12 +104,12 @@ func (t *telling) organization(before, after *directory.Organization) error {
 	if err != nil {
 		return err
 	}
-	payload := func(deleted *time.Time) func(uint64) any {
-		return func(v uint64) any {
+	payload := func(deleted *time.Time) func(uint64) (any, error) {
+		return func(v uint64) (any, error) {
 			return public.Organization{
 				ID: o.ID, Version: v, DisplayName: o.DisplayName, ExternalID: o.ExternalID, RegionCode: o.RegionCode,
 				CreateTime: o.Created, UpdateTime: o.Updated, DeletedAt: deleted, Metadata: o.Metadata, Settings: DefaultSettings(),
-			}
+			}, nil
 		}
 	}
 	if after == nil {

@@ -24,8 +24,8 @@ func (t *telling) user(before, after *directory.User) error {
 		return err
 	}
 	gone := func(reason string) {
-		t.say(u.ID, was, false, [16]byte{}, public.UserDeleted, func(v uint64) any {
-			return public.DeletedUser{Head: head(u.ID, u.Organization, u.Directory, v), DirectoryProviderID: u.ExternalID, Email: u.Address, Reason: reason}
+		t.say(u.ID, was, false, [16]byte{}, public.UserDeleted, func(v uint64) (any, error) {
+			return public.DeletedUser{Head: head(u.ID, u.Organization, u.Directory, v), DirectoryProviderID: u.ExternalID, Email: u.Address, Reason: reason}, nil
 		})
 	}
 	if after == nil {
@@ -59,13 +59,12 @@ func (t *telling) user(before, after *directory.User) error {
 	case was.Digest == seen:
 		return nil
 	}
-	var failed error
-	t.say(u.ID, was, true, seen, typ, func(v uint64) any {
+	t.say(u.ID, was, true, seen, typ, func(v uint64) (any, error) {
 		p, err := User(u, groups)
-		p.Version, failed = v, err
-		return p
+		p.Version = v
+		return p, err
 	})
-	return failed
+	return nil
 }
 
 // userDigest covers everything that User shows, without building it.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/announce"
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -16,10 +14,9 @@ import (
 )
 
 const (
-	// maxBatch and maxWait bound one transaction: the facts measured 10,000
-	// events as the size beyond which nothing is gained, and lag must stay small.
+	// maxBatch bounds one transaction, in events: the facts measured this as the
+	// size beyond which nothing is gained.
 	maxBatch = 10_000
-	maxWait  = 50 * time.Millisecond
 	// ahead is how many frames are read and decoded before they are folded.
 	ahead = 8
 	// retryAfter is the pause before an unreachable log is asked again.
@@ -61,33 +58,30 @@ type read struct {
 	err   error
 }
 
-// stretch reads ahead in one goroutine and folds in this one.
-func (p *Projector) stretch(ctx context.Context, until uint64) error {
+// stretch folds in this goroutine what another reads ahead and a third writes:
+// while a transaction commits, the next one is folded. What arrives meanwhile
+// goes into one transaction, so that batches grow with the load and a lone
+// event waits for nothing.
+func (p *Projector) stretch(ctx context.Context, until uint64) (err error) {
 	reader, err := p.cfg.Log.Open(ctx, p.At().Position)
 	if err != nil {
 		return err
 	}
-	readCtx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	frames := make(chan read, ahead)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer func() { _ = reader.Close() }()
-		for {
-			e, err := reader.Next(readCtx)
-			select {
-			case frames <- read{e, err}:
-			case <-readCtx.Done():
-				return
-			}
-			if err != nil || (until > 0 && e.Position.Seq >= until) {
-				return
-			}
-		}
+		readAhead(ctx, reader, until, frames)
 	}()
-	defer func() { cancel(); <-done }()
-
-	for {
+	w := writer{p: p}
+	defer func() {
+		cancel()
+		<-done
+		err = errors.Join(err, w.wait())
+	}()
+	at := p.At()
+	for until == 0 || at.Seq < until {
 		var next read
 		select {
 		case <-ctx.Done():
@@ -97,71 +91,77 @@ func (p *Projector) stretch(ctx context.Context, until uint64) error {
 		if next.err != nil {
 			return next.err
 		}
-		if err := p.batch(next.entry, frames, until); err != nil {
+		b, err := w.begin(at)
+		if err != nil {
 			return err
 		}
-		if until > 0 && p.At().Seq >= until {
-			return nil
+		readErr := b.collect(ctx, next.entry, frames, w.done, until)
+		at = b.to
+		if err := w.write(b); err != nil {
+			return err
+		}
+		if readErr != nil {
+			return readErr
 		}
 	}
+	return nil
 }
 
-// batch folds the entry and what else is ready, in one transaction.
-func (p *Projector) batch(e eventlog.Entry, frames <-chan read, until uint64) error {
-	snap, err := p.store.Snapshot()
-	if err != nil {
-		return err
-	}
-	b := batch{p: p, rows: directory.NewOverlay(snap), to: p.At()}
-	started := time.Now()
-	var failed error
+// readAhead decodes frames until ctx ends, the log fails, or until is reached.
+func readAhead(ctx context.Context, reader eventlog.Reader, until uint64, to chan<- read) {
+	defer func() { _ = reader.Close() }()
 	for {
-		b.fold(e)
-		if b.events >= maxBatch || time.Since(started) >= maxWait || (until > 0 && b.to.Seq >= until) {
-			break
-		}
+		e, err := reader.Next(ctx)
 		select {
-		case next := <-frames:
-			if failed = next.err; failed == nil {
-				e = next.entry
-				continue
-			}
-		default:
+		case to <- read{e, err}:
+		case <-ctx.Done():
+			return
 		}
-		break
-	}
-	// The write needs no pages of the snapshot any more once the rows are in
-	// memory, and an open snapshot would keep the file growing.
-	_ = snap.Close()
-	if b.failed != nil {
-		return b.failed
-	}
-	outbox, err := b.outbox()
-	if err != nil {
-		return err
-	}
-	if err := p.store.Change(b.to, b.rows.Changes, func(tx *bolt.Tx) error {
-		if err := writeQuarantine(tx, b.poison); err != nil {
-			return err
+		if err != nil || (until > 0 && e.Position.Seq >= until) {
+			return
 		}
-		return p.emitter.keep(tx, outbox)
-	}); err != nil {
-		return err
 	}
-	p.advance(b.to)
-	p.emitter.offer(outbox)
-	return failed
 }
 
 // batch is one transaction in the making.
 type batch struct {
 	p      *Projector
+	snap   *readmodel.Snapshot
 	rows   *directory.Overlay
 	to     readmodel.Checkpoint
 	events int
 	due    []due
 	poison []poison
-	failed error
+}
+
+// collect folds the entry and what else arrives, until the batch is full, or
+// nothing more is there and the transaction before is done.
+func (b *batch) collect(ctx context.Context, e eventlog.Entry, frames <-chan read, written <-chan struct{}, until uint64) error {
+	for {
+		b.fold(e)
+		if b.events >= maxBatch || (until > 0 && b.to.Seq >= until) {
+			return nil
+		}
+		var next read
+		select {
+		case next = <-frames:
+		default:
+			if written == nil {
+				return nil
+			}
+			select {
+			case next = <-frames:
+			case <-written:
+				return nil
+			case <-ctx.Done():
+				return nil // what is folded is still worth writing
+			}
+		}
+		if next.err != nil {
+			return next.err
+		}
+		e = next.entry
+	}
 }
 
 // due is an announcement and the frame that caused it.
@@ -247,23 +247,4 @@ func (p *Projector) environmentID() (string, error) {
 		p.environment.Store(&id)
 	}
 	return id, err
-}
-
-var quarantineBucket = []byte("quarantine")
-
-// writeQuarantine keeps what could not be folded, for people to look at.
-func writeQuarantine(tx *bolt.Tx, ps []poison) error {
-	if len(ps) == 0 {
-		return nil
-	}
-	b, err := tx.CreateBucketIfNotExists(quarantineBucket)
-	if err != nil {
-		return err
-	}
-	for _, p := range ps {
-		if err := b.Put(fmt.Appendf(nil, "%018d", p.ordinal), fmt.Appendf(nil, "%s: %v", p.typ, p.err)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
