@@ -59,10 +59,10 @@ func newEmitter(js jetstream.JetStream, store *readmodel.Store, maxAge time.Dura
 
 // keep writes the outbox within the transaction that changes the rows.
 func (e *emitter) keep(tx *bolt.Tx, ms []message) error {
-	if err := putOutbox(tx, ms); err != nil {
+	if err := dropOutbox(tx, public.Number(e.upTo.Load())); err != nil {
 		return err
 	}
-	return dropOutbox(tx, public.Number(e.upTo.Load()))
+	return putOutbox(tx, ms)
 }
 
 // offer hands over messages that are in the outbox now.
