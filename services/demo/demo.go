@@ -38,9 +38,9 @@ type Progress struct {
 	Verified, Webhooks int
 }
 
-// Run plays the demo. A report comes back whenever changes were sent, also
-// when it tells of webhooks that are missing or wrong; an error means that the
-// server refused something or could not be reached.
+// Run plays the demo. Webhooks that are missing or wrong are no error: the
+// report tells of them. An error means that the server refused something or
+// could not be reached, and that nothing was shown either way.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	roll := mathrand.New(mathrand.NewPCG(cfg.Seed, 0)) //nolint:gosec // a plan that can be repeated
 	changes := makePlan(roll.IntN, cfg.Users, cfg.Groups, cfg.Users)
@@ -85,7 +85,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	report := &Report{Changes: len(changes), Organization: s.organization, Seed: cfg.Seed, Started: time.Now().UTC()}
 	err = p.run(ctx, cfg, report)
 	report.Requests, report.PutOff = s.api.counts.requests.Load(), s.api.counts.putOff.Load()
-	return report, err
+	if err != nil {
+		return nil, err
+	}
+	return report, nil
 }
 
 // things returns how many refs a plan uses.

@@ -73,6 +73,9 @@ func (c *demoCmd) Run(ctx context.Context, out *output) error {
 		Concurrency: c.Concurrency, Seed: c.Seed, Timeout: c.Timeout, Receiver: c.Receiver, Progress: progress,
 	})
 	done()
+	if ctx.Err() != nil {
+		return errors.New("demo: interrupted before the end, so nothing was shown") // not Canceled, which exits 0
+	}
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
