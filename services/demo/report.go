@@ -1,8 +1,10 @@
 package demo
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,14 +55,16 @@ func (l *ledger) close(r *Report) {
 		l.surprise("%s, %s about %s, version %d, showing %q", a.ID, a.Type, a.key.id, a.key.version, a.sight)
 	}
 	clear(l.early)
-	missing := 0
-	for key, d := range l.open {
-		missing++
-		l.note("missing: %s about %s, version %d, showing %q, caused by: %s", missing, d.typ, key.id, key.version, d.sight, d.by)
+	missing := slices.SortedFunc(maps.Keys(l.open), func(a, b arrivalKey) int {
+		return cmp.Or(l.open[a].sent.Compare(l.open[b].sent), cmp.Compare(a.id, b.id), cmp.Compare(a.version, b.version))
+	})
+	for i, key := range missing {
+		d := l.open[key]
+		l.note("missing: %s about %s, version %d, showing %q, caused by: %s", i+1, d.typ, key.id, key.version, d.sight, d.by)
 	}
-	r.Expected, r.Verified, r.Missing, r.Unexpected = l.expected, l.verified, missing, l.unexpected
+	r.Expected, r.Verified, r.Missing, r.Unexpected = l.expected, l.verified, len(missing), l.unexpected
 	r.BadlySigned, r.Repeats, r.OutOfOrder, r.Problems = l.badlySigned, l.repeats, l.outOfOrder, slices.Clone(l.details)
-	r.OK = missing == 0 && l.unexpected == 0 && l.badlySigned == 0
+	r.OK = len(missing) == 0 && l.unexpected == 0 && l.badlySigned == 0
 	slices.Sort(l.latencies)
 	r.P50, r.P90, r.P99, r.Max = percentile(l.latencies, 50), percentile(l.latencies, 90), percentile(l.latencies, 99), percentile(l.latencies, 100)
 	r.Histogram = histogram(l.latencies)
