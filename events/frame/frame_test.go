@@ -136,7 +136,7 @@ func BenchmarkDecode(b *testing.B) {
 	f := frame.Frame{Header: frame.Header{Index: 1}}
 	for i := range 64 {
 		f.Commits = append(f.Commits, frame.Commit{Command: fmt.Sprint("command-", i), Events: []events.Event{{
-			Type: "user.updated.v1", ID: uint64(i), At: time.UnixMicro(1).UTC(), Actor: "scim:sec_1", Organization: "org_1", //nolint:gosec // a count
+			Type: "user.updated.v1", ID: uint64(i), At: time.UnixMicro(1).UTC(), Actor: "scim:sec_1", Organization: "org_1",
 			Directory: "dir_1", Resource: fmt.Sprint("diruser_", i), Revision: 1, Payload: bytes.Repeat([]byte("x"), 1000),
 		}}})
 	}

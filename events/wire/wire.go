@@ -47,7 +47,7 @@ func AppendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return AppendUvarint(b, 0)
 	}
-	return AppendUvarint(b, uint64(t.UnixMicro())) //nolint:gosec // times before 1970 do not occur
+	return AppendUvarint(b, uint64(t.UnixMicro()))
 }
 
 // Reader takes fields off the front of a byte slice.
@@ -135,7 +135,7 @@ func (r *Reader) Time() time.Time {
 		r.fail(ErrNotCanonical)
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(v)).UTC() //nolint:gosec // bounded by the lines above
+	return time.UnixMicro(int64(v)).UTC()
 }
 
 func (r *Reader) fail(err error) {

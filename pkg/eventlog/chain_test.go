@@ -73,8 +73,8 @@ func TestChainAdmitsWhatWasEncoded(t *testing.T) {
 			if diff := cmp.Diff(frames[i], e.Frame); diff != "" {
 				t.Fatalf("frame %d (-encoded +admitted):\n%s", i+1, diff)
 			}
-			ordinal += uint64(frames[i].Events())                                                               //nolint:gosec // a count
-			want := eventlog.Position{Seq: seqs[i], Index: uint64(i) + 1, Ordinal: ordinal, Hash: frame.Sum(b)} //nolint:gosec // a count
+			ordinal += uint64(frames[i].Events())
+			want := eventlog.Position{Seq: seqs[i], Index: uint64(i) + 1, Ordinal: ordinal, Hash: frame.Sum(b)}
 			if e.Position != want || c.At != want || e.Size != len(b) {
 				t.Fatalf("frame %d is at %+v, want %+v", i+1, e.Position, want)
 			}

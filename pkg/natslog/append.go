@@ -102,8 +102,9 @@ func refusal(err error) error {
 			return fmt.Errorf("%w: %w", eventlog.ErrTooLarge, err)
 		case codeNotLeader, codeClusterUnavailable, codeStreamMismatch, codeStreamOffline:
 			return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
+		default:
+			return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
 		}
-		return fmt.Errorf("%w: %w", eventlog.ErrUnknown, err)
 	}
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):

@@ -3,7 +3,6 @@ package natslog_test
 import (
 	"context"
 	"errors"
-	"net"
 	"testing"
 	"time"
 
@@ -232,7 +231,7 @@ func TestRestart(t *testing.T) {
 				t.Fatalf("round %d: read %+v, appended %+v", round, e.Position, at)
 			}
 		}
-		options.Port = s.Addr().(*net.TCPAddr).Port
+		options.Port = port(t, s.Addr())
 		s.Shutdown()
 		s.WaitForShutdown()
 		if _, err := log.Append(ctx, at, logtest.Frame(at, "x", 1)); !errors.Is(err, eventlog.ErrUnavailable) && !errors.Is(err, eventlog.ErrUnknown) {
@@ -360,6 +359,36 @@ func TestSlowReader(t *testing.T) {
 	if err := <-got; err != nil {
 		t.Errorf("after the consumer was deleted: %v", err)
 	}
+}
+
+// TestReaderCleansUp holds that a closed reader leaves no consumer behind.
+func TestReaderCleansUp(t *testing.T) {
+	t.Parallel()
+	js, _ := start(t, t.TempDir(), 64*mib)
+	ensure(t, js, natslog.Config{})
+	log := open(t, js, 0, natslog.Options{})
+	stream, err := js.Stream(t.Context(), natslog.LogStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumers := func() int {
+		info, err := stream.Info(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.State.Consumers
+	}
+	r, err := log.Open(t.Context(), eventlog.Position{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := consumers(); got != 1 {
+		t.Errorf("an open reader has %d consumers, want 1", got)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no consumer is left", func() bool { return consumers() == 0 })
 }
 
 // TestDomain reads through an API prefix.

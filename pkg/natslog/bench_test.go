@@ -21,9 +21,9 @@ func benchmarkFrame(at eventlog.Position, n int) []byte {
 	}
 	f := frame.Frame{Header: at.Next(), Commits: make([]frame.Commit, n)}
 	for i := range f.Commits {
-		id := at.Ordinal + uint64(i) + 1 //nolint:gosec // a count
+		id := at.Ordinal + uint64(i) + 1
 		f.Commits[i] = frame.Commit{Command: fmt.Sprintf("bench-%d", id), Events: []events.Event{{
-			Type: "user.updated.v1", ID: id, At: time.UnixMicro(1_700_000_000_000_000 + int64(id)).UTC(), //nolint:gosec // a count
+			Type: "user.updated.v1", ID: id, At: time.UnixMicro(1_700_000_000_000_000 + int64(id)).UTC(),
 			Actor: "scim:sec_1", Organization: "org_1", Directory: "dir_1", Resource: fmt.Sprintf("diruser_%d", id), Revision: 2, Payload: payload,
 		}}}
 	}

@@ -29,10 +29,8 @@ func cluster(t *testing.T) []*server.Server {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = l.Close() }()
-		port := l.Addr().(*net.TCPAddr).Port
-		ports = append(ports, port)
-		routes = append(routes, &url.URL{Scheme: "nats-route", Host: fmt.Sprintf("127.0.0.1:%d", port)})
+		ports = append(ports, port(t, l.Addr()))
+		routes = append(routes, &url.URL{Scheme: "nats-route", Host: l.Addr().String()})
 		_ = l.Close()
 	}
 	var servers []*server.Server
@@ -62,6 +60,15 @@ func cluster(t *testing.T) []*server.Server {
 		return false
 	})
 	return servers
+}
+
+func port(t *testing.T, a net.Addr) int {
+	t.Helper()
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("%v is no TCP address", a)
+	}
+	return tcp.Port
 }
 
 func eventually(t *testing.T, what string, holds func() bool) {
@@ -242,7 +249,7 @@ func leaderGoes(t *testing.T, servers []*server.Server, js jetstream.JetStream) 
 			t.Fatalf("behind frame %d: %v", read, err)
 		}
 		read++
-		if e.Position.Index != uint64(read) { //nolint:gosec // a count
+		if e.Position.Index != uint64(read) {
 			t.Fatalf("frame %d came as number %d", e.Position.Index, read)
 		}
 	}

@@ -41,8 +41,8 @@ var errIdle = errors.New("nothing to read")
 // which a consumer without acks loses messages.
 type pull struct {
 	log      *Log
-	name     string
 	requests string // the subject that takes requests
+	remove   string // the subject that takes the consumer's end
 	sub      *nats.Subscription
 	msgs     chan *nats.Msg
 	request  []byte
@@ -51,13 +51,14 @@ type pull struct {
 }
 
 func newPull(l *Log, consumer string) (*pull, error) {
+	prefix := apiPrefix(l.js.Options())
 	p := &pull{
-		log:  l,
-		name: consumer,
+		log: l,
 		// Room for every message of two requests and a request's heartbeats: the
 		// library drops what does not fit.
 		msgs:     make(chan *nats.Msg, 2*pullMessages+int(2*pullExpires/pullHeartbeat)),
-		requests: apiPrefix(l.js.Options()) + "CONSUMER.MSG.NEXT." + LogStream + "." + consumer,
+		requests: prefix + "CONSUMER.MSG.NEXT." + LogStream + "." + consumer,
+		remove:   prefix + "CONSUMER.DELETE." + LogStream + "." + consumer,
 		silence:  time.NewTimer(pullSilence),
 		request: fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`,
 			pullMessages, pullBytes, pullExpires.Nanoseconds(), pullHeartbeat.Nanoseconds()),
@@ -139,13 +140,10 @@ func (p *pull) control(status string, h nats.Header) error {
 	return nil
 }
 
+// close frees the consumer. The server is told and not waited for; if it does
+// not hear, it forgets the consumer by itself.
 func (p *pull) close() {
 	p.silence.Stop()
 	_ = p.sub.Unsubscribe()
-	if !p.log.nc.IsConnected() {
-		return // the server forgets the consumer by itself
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_ = p.log.stream.DeleteConsumer(ctx, p.name)
+	_ = p.log.nc.Publish(p.remove, nil)
 }

@@ -221,7 +221,7 @@ func TestTrimEvents(t *testing.T) {
 		if _, err := js.Publish(t.Context(), fmt.Sprintf("events.org_%d.-.created", i), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		m, err := stream.GetMsg(t.Context(), uint64(i)+1) //nolint:gosec // a count
+		m, err := stream.GetMsg(t.Context(), uint64(i)+1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ func (q *question) wait(ctx context.Context) (uint64, error) {
 	}
 	if !q.asking {
 		q.asking = true
-		go q.run()
+		go q.run(context.WithoutCancel(ctx))
 	}
 	q.mu.Unlock()
 	select {
@@ -54,8 +54,9 @@ func (q *question) wait(ctx context.Context) (uint64, error) {
 	}
 }
 
-// run asks until nobody waits.
-func (q *question) run() {
+// run asks until nobody waits. A question is everybody's: it does not end with
+// the context of the caller that began it.
+func (q *question) run(ctx context.Context) {
 	for {
 		q.mu.Lock()
 		a := q.waiting
@@ -66,7 +67,7 @@ func (q *question) run() {
 			return
 		}
 		q.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
 		a.seq, a.err = q.ask(ctx)
 		cancel()
 		close(a.done)

@@ -70,7 +70,7 @@ func sized(at eventlog.Position, command string, n, payload int) []byte {
 	c := frame.Commit{Command: command}
 	for i := range n {
 		c.Events = append(c.Events, events.Event{
-			Type: "user.created.v1", ID: at.Ordinal + uint64(i) + 1, At: time.UnixMicro(1_700_000_000_000_000).UTC(), //nolint:gosec // a count
+			Type: "user.created.v1", ID: at.Ordinal + uint64(i) + 1, At: time.UnixMicro(1_700_000_000_000_000).UTC(),
 			Actor: "system", Organization: "org_1", Directory: "dir_1", Resource: "diruser_1", Revision: 1, Payload: body,
 		})
 	}

@@ -62,6 +62,7 @@ type Server struct {
 
 // Start locks the directory, starts the server and waits until its streams are
 // loaded, which takes longer the more there is to check after an unclean end.
+// When ctx ends first, it fails, but not before the server has stopped reading.
 //
 // Errors are sentences for the operator: the directory is in use by another
 // process, the store cannot be read, a stream that was there is not loaded.
@@ -121,6 +122,9 @@ func (s *Server) start(ctx context.Context) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
+		// The server cannot be stopped while it reads its store, and nobody else
+		// may have the directory before it has ended.
+		<-done
 		return fmt.Errorf("the embedded NATS server did not start in time: %w", ctx.Err())
 	}
 	if err := log.err(); err != nil {

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -196,6 +199,29 @@ func TestListen(t *testing.T) {
 		}
 		connect(t, s)
 	})
+}
+
+func TestListenTLS(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewTLSServer(nil)
+	defer web.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	o := options(t.TempDir())
+	o.Listen, o.User, o.Password, o.TLS = "127.0.0.1:0", "rollcall", "correct horse", web.TLS
+	s := start(t, o)
+	connect(t, s)
+	url := "nats://" + s.Addr().String()
+	user := nats.UserInfo(o.User, o.Password)
+	nc, err := nats.Connect(url, user, nats.Secure(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}))
+	if err != nil {
+		t.Fatalf("a client that trusts the certificate: %v", err)
+	}
+	nc.Close()
+	if nc, err := nats.Connect(url, user); err == nil {
+		nc.Close()
+		t.Error("a client that does not trust the certificate was let in")
+	}
 }
 
 func TestStoreLimit(t *testing.T) {

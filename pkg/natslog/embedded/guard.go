@@ -113,6 +113,7 @@ func link(from, to string) error {
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o700)
 		}
+		//nolint:gosec // nobody else writes to the data directory: it is locked and 0700
 		if err := os.Link(path, filepath.Join(to, rel)); !errors.Is(err, os.ErrExist) {
 			return err
 		}

@@ -24,6 +24,7 @@ func lockDir(dir string) (*dirLock, error) {
 			return nil, fmt.Errorf("lock the data directory: %w", err)
 		}
 		who := "another process"
+		//nolint:gosec // in the operator's data directory
 		if b, err := os.ReadFile(path); err == nil && len(b) > 0 && len(b) < 16 {
 			who = "the process " + strings.TrimSpace(string(b))
 		}

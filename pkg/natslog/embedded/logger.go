@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,11 +16,18 @@ type fatalLogger struct {
 	cause error
 }
 
-func (l *fatalLogger) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *fatalLogger) Warnf(format string, v ...any)   { l.Warn(fmt.Sprintf(format, v...)) }
-func (l *fatalLogger) Errorf(format string, v ...any)  { l.Error(fmt.Sprintf(format, v...)) }
-func (l *fatalLogger) Debugf(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
-func (l *fatalLogger) Tracef(format string, v ...any)  { l.Debug(fmt.Sprintf(format, v...)) }
+func (l *fatalLogger) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+func (l *fatalLogger) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
+func (l *fatalLogger) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
+func (l *fatalLogger) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+func (l *fatalLogger) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+
+func (l *fatalLogger) say(level slog.Level, format string, v []any) {
+	ctx := context.Background()
+	if l.Enabled(ctx, level) {
+		l.Log(ctx, level, "the embedded NATS server", "says", fmt.Sprintf(format, v...))
+	}
+}
 
 func (l *fatalLogger) Fatalf(format string, v ...any) {
 	l.mu.Lock()
