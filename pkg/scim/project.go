@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -50,7 +49,9 @@ func NewProjection(kind *schema.Resource, attributes, excluded []string) (Projec
 	}
 	root := &below{parts: map[string]*below{}}
 	for _, name := range list {
-		root.put(pathOf(kind, name))
+		for _, steps := range pathsOf(kind, name) {
+			root.put(steps)
+		}
 	}
 	p.tops = root.parts
 	return p, nil
@@ -66,8 +67,8 @@ func named(list []string) []string {
 	return out
 }
 
-// pathOf takes a name apart into the steps that lead to it, in lower case.
-func pathOf(kind *schema.Resource, name string) []string {
+// pathsOf takes a name apart into the steps that lead to it, in lower case.
+func pathsOf(kind *schema.Resource, name string) [][]string {
 	if i := strings.IndexByte(name, '['); i >= 0 {
 		rest := name[i:]
 		name = name[:i]
@@ -76,22 +77,19 @@ func pathOf(kind *schema.Resource, name string) []string {
 		}
 	}
 	urn, rest := kind.Split(name)
-	if rest == "" && urn != kind.Core.ID {
-		return []string{strings.ToLower(urn)}
+	urn, rest = strings.ToLower(urn), strings.ToLower(rest)
+	steps := strings.Split(rest, ".")
+	switch {
+	case urn == "":
+		return [][]string{steps}
+	case rest == "":
+		return [][]string{{urn}}
+	case kind.Schema(urn) == nil:
+		// Of an unregistered URN nobody knows whether its end is a name in it; a
+		// resource holds the one or the other.
+		return [][]string{{strings.ToLower(name)}, append([]string{urn}, steps...)}
 	}
-	var steps []string
-	switch s := kind.Schema(urn); {
-	case urn != "" && s == nil:
-		// An unregistered URN may be a whole block or a name in one; a resource
-		// holds it under the one or the other.
-		return []string{strings.ToLower(name)}
-	case urn != "":
-		steps = append(steps, strings.ToLower(urn))
-	}
-	for step := range strings.SplitSeq(strings.ToLower(rest), ".") {
-		steps = append(steps, step)
-	}
-	return steps
+	return [][]string{append([]string{urn}, steps...)}
 }
 
 func (b *below) put(steps []string) {
@@ -202,7 +200,7 @@ func (b *below) only(v any) any {
 	case b.whole:
 		return v
 	}
-	return each(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].only(x) })
+	return parts(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].only(x) }, func(any) any { return nil })
 }
 
 // without returns v without the named parts, nil if nothing is left.
@@ -213,12 +211,12 @@ func (b *below) without(v any) any {
 	case b.whole:
 		return nil
 	}
-	return each(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].without(x) })
+	return parts(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].without(x) }, func(x any) any { return x })
 }
 
-// each rebuilds an object, or every object of a list, from what keep returns for
-// its fields. Values that have no fields have no parts that could be named.
-func each(v any, keep func(string, any) any) any {
+// parts rebuilds an object, or every object of a list, from what keep returns for
+// its fields; nil if nothing is left. What has no fields becomes plain(it).
+func parts(v any, keep func(string, any) any, plain func(any) any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
@@ -227,20 +225,21 @@ func each(v any, keep func(string, any) any) any {
 				out[name] = x
 			}
 		}
-		if len(out) > 0 {
-			return out
+		if len(out) == 0 {
+			return nil
 		}
+		return out
 	case []any:
 		out := make([]any, 0, len(v))
 		for _, x := range v {
-			if x = each(x, keep); x != nil {
+			if x = parts(x, keep, plain); x != nil {
 				out = append(out, x)
 			}
 		}
-		if len(out) > 0 {
-			return out
+		if len(out) == 0 {
+			return nil
 		}
-	case string, bool, json.Number:
+		return out
 	}
-	return nil
+	return plain(v)
 }

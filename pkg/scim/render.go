@@ -2,9 +2,7 @@ package scim
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
@@ -44,9 +42,9 @@ func ETag(revision uint64) string { return `W/"` + strconv.FormatUint(revision, 
 func Append(dst []byte, attributes []byte, h Head) []byte {
 	dst = append(dst, `{"schemas":[`...)
 	dst = quote(dst, h.Kind.Core.ID)
-	for _, urn := range extensions(attributes) {
-		dst = append(dst, ',')
-		dst = quote(dst, urn)
+	for urn := range extensions(attributes) {
+		dst = append(dst, ',', '"')
+		dst = append(append(dst, urn...), '"')
 	}
 	dst = append(dst, `],"id":`...)
 	dst = quote(dst, h.ID)
@@ -98,27 +96,6 @@ func refs(dst []byte, name string, list []Ref, base string) []byte {
 		dst = append(dst, '}')
 	}
 	return append(dst, ']')
-}
-
-// extensions returns the URNs that are names of the top level. The document is
-// decoded only if there can be any, and then only its top level,
-// not the values.
-func extensions(attributes []byte) []string {
-	if !strings.Contains(string(attributes), `"urn:`) {
-		return nil
-	}
-	var top map[string]json.RawMessage
-	if json.Unmarshal(attributes, &top) != nil {
-		return nil
-	}
-	var urns []string
-	for name := range top {
-		if strings.HasPrefix(strings.ToLower(name), "urn:") {
-			urns = append(urns, name)
-		}
-	}
-	slices.Sort(urns)
-	return urns
 }
 
 // quote appends a JSON string.
