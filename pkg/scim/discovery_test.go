@@ -1,6 +1,7 @@
 package scim_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -30,11 +31,18 @@ func TestServiceProviderConfig(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
 		}
 	}
-	if bulk := got["bulk"].(map[string]any); bulk["maxPayloadSize"] == nil {
+	var config struct {
+		Bulk                  map[string]any
+		AuthenticationSchemes []struct{ Type string }
+	}
+	if err := json.Unmarshal(body, &config); err != nil {
+		t.Fatal(err)
+	}
+	if config.Bulk["maxPayloadSize"] == nil {
 		t.Error("the bulk limits are missing; clients split their requests by them")
 	}
-	if schemes := got["authenticationSchemes"].([]any); len(schemes) != 1 || schemes[0].(map[string]any)["type"] != "oauthbearertoken" {
-		t.Errorf("authentication is %v", schemes)
+	if len(config.AuthenticationSchemes) != 1 || config.AuthenticationSchemes[0].Type != "oauthbearertoken" {
+		t.Errorf("authentication is %v", config.AuthenticationSchemes)
 	}
 	if strings.Contains(string(body), `""`) || strings.Contains(string(body), "null") {
 		t.Errorf("%s holds empty values, which clients with a typed model refuse", body)
@@ -66,23 +74,31 @@ func TestDiscovery_lists(t *testing.T) {
 		if strings.Contains(string(body), "null") {
 			t.Errorf("%s holds null, which Entra refuses", tt.name)
 		}
-		list := decoded(t, body)
-		var ids []string
-		for _, r := range list["Resources"].([]any) {
-			doc := r.(map[string]any)
-			id := doc["id"].(string)
-			ids = append(ids, id)
-			if got, want := doc["meta"].(map[string]any)["location"], base+"/"+tt.name+"/"+id; got != want {
-				t.Errorf("%s is at %v, want %s", id, got, want)
+		var list struct {
+			TotalResults int
+			Resources    []struct {
+				ID      string
+				Schemas []string
+				Meta    struct{ Location string }
 			}
-			if !slices.Equal(doc["schemas"].([]any), []any{tt.urn}) {
-				t.Errorf("%s has schemas %v", id, doc["schemas"])
+		}
+		if err := json.Unmarshal(body, &list); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, doc := range list.Resources {
+			ids = append(ids, doc.ID)
+			if want := base + "/" + tt.name + "/" + doc.ID; doc.Meta.Location != want {
+				t.Errorf("%s is at %v, want %s", doc.ID, doc.Meta.Location, want)
+			}
+			if !slices.Equal(doc.Schemas, []string{tt.urn}) {
+				t.Errorf("%s has schemas %v", doc.ID, doc.Schemas)
 			}
 		}
 		slices.Sort(ids)
 		slices.Sort(tt.ids)
-		if diff := cmp.Diff(tt.ids, ids); diff != "" || list["totalResults"] != float64(len(tt.ids)) {
-			t.Errorf("%s: total %v (-want +got):\n%s", tt.name, list["totalResults"], diff)
+		if diff := cmp.Diff(tt.ids, ids); diff != "" || list.TotalResults != len(tt.ids) {
+			t.Errorf("%s: total %d (-want +got):\n%s", tt.name, list.TotalResults, diff)
 		}
 	}
 }
@@ -99,12 +115,21 @@ func TestResourceType_pointsAtSchemas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		doc := decoded(t, body)
-		if !served[doc["schema"].(string)] || doc["endpoint"] != "/"+k.Name+"s" {
-			t.Errorf("%s has the schema %v and the endpoint %v", k.Name, doc["schema"], doc["endpoint"])
+		var doc struct {
+			Schema, Endpoint string
+			SchemaExtensions []struct{ Schema string }
 		}
-		for _, e := range doc["schemaExtensions"].([]any) {
-			if !served[e.(map[string]any)["schema"].(string)] {
+		if err := json.Unmarshal(body, &doc); err != nil {
+			t.Fatal(err)
+		}
+		if !served[doc.Schema] || doc.Endpoint != "/"+k.Name+"s" {
+			t.Errorf("%s has the schema %v and the endpoint %v", k.Name, doc.Schema, doc.Endpoint)
+		}
+		if len(doc.SchemaExtensions) != len(k.Extensions) {
+			t.Errorf("%s has %d extensions, want %d", k.Name, len(doc.SchemaExtensions), len(k.Extensions))
+		}
+		for _, e := range doc.SchemaExtensions {
+			if !served[e.Schema] {
 				t.Errorf("%s has the extension %v, which is not served", k.Name, e)
 			}
 		}

@@ -34,25 +34,35 @@ func TestParseUser(t *testing.T) {
 			`"name":{"familyName":"Doe","givenName":"Jane"},"urn:okta:acme_1:1.0:user:custom":{"badge":7},"userName":"jane@acme.example"}`},
 		{name: "Entra", body: entraUser, want: `{"active":false,"addresses":[{"country":"DE","formatted":"1 Way","type":"other"}],"emails":[{"type":"work","value":"jane@acme.example"}],"externalId":"jane",` +
 			enterprise + `:{"department":"R&D","manager":{"value":"42"}},"userName":"jane@acme.example"}`},
-		{name: "OneLogin", body: `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":null,"userName":"jane","active":"true","title":"",` + enterprise + `:{"manager":{"managerId":"9"}}}`,
-			want: `{"active":true,` + enterprise + `:{"manager":{"value":"9"}},"userName":"jane"}`},
-		{name: "JumpCloud", body: `{"userName":"jane","name":{"givenName":"","familyName":""},"emails":[{"value":"jane@acme.example","type":"work","primary":true}],` +
-			`"phoneNumbers":[{"type":"work","value":""},{"type":"mobile","value":"+1"}],"addresses":[],"title":"",` + enterprise + `:{"department":"","employeeNumber":""}}`,
-			want: `{"emails":[{"primary":true,"type":"work","value":"jane@acme.example"}],"phoneNumbers":[{"type":"mobile","value":"+1"}],"userName":"jane"}`},
+		{
+			name: "OneLogin", body: `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":null,"userName":"jane","active":"true","title":"",` + enterprise + `:{"manager":{"managerId":"9"}}}`,
+			want: `{"active":true,` + enterprise + `:{"manager":{"value":"9"}},"userName":"jane"}`,
+		},
+		{
+			name: "JumpCloud", body: `{"userName":"jane","name":{"givenName":"","familyName":""},"emails":[{"value":"jane@acme.example","type":"work","primary":true}],` +
+				`"phoneNumbers":[{"type":"work","value":""},{"type":"mobile","value":"+1"}],"addresses":[],"title":"",` + enterprise + `:{"department":"","employeeNumber":""}}`,
+			want: `{"emails":[{"primary":true,"type":"work","value":"jane@acme.example"}],"phoneNumbers":[{"type":"mobile","value":"+1"}],"userName":"jane"}`,
+		},
 
-		{name: "names in any case", body: `{"USERNAME":"jane","Name":{"GivenName":"J"},"Emails":[{"Value":"a@b.example","Primary":"TRUE"}],"URN:IETF:params:scim:schemas:extension:enterprise:2.0:USER":{"Department":"D"}}`,
-			want: `{"emails":[{"primary":true,"value":"a@b.example"}],"name":{"givenName":"J"},` + enterprise + `:{"department":"D"},"userName":"jane"}`},
+		{
+			name: "names in any case", body: `{"USERNAME":"jane","Name":{"GivenName":"J"},"Emails":[{"Value":"a@b.example","Primary":"TRUE"}],"URN:IETF:params:scim:schemas:extension:enterprise:2.0:USER":{"Department":"D"}}`,
+			want: `{"emails":[{"primary":true,"value":"a@b.example"}],"name":{"givenName":"J"},` + enterprise + `:{"department":"D"},"userName":"jane"}`,
+		},
 		{name: "misspelled URN", body: `{"userName":"jane","urn:ietf:params:scim:schemas:extension:enterprise:2.0User":{"department":"D"}}`, want: `{` + enterprise + `:{"department":"D"},"userName":"jane"}`},
 		{name: "enterprise names at the top", body: `{"userName":"jane","department":"D","manager":["7"]}`, want: `{` + enterprise + `:{"department":"D","manager":{"value":"7"}},"userName":"jane"}`},
-		{name: "qualified and dotted names", body: `{"urn:ietf:params:scim:schemas:core:2.0:User:userName":"jane","name.givenName":"J","name.familyName":"D",` + enterprise[:len(enterprise)-1] + `:department":"D"}`,
-			want: `{"name":{"familyName":"D","givenName":"J"},` + enterprise + `:{"department":"D"},"userName":"jane"}`},
+		{
+			name: "qualified and dotted names", body: `{"urn:ietf:params:scim:schemas:core:2.0:User:userName":"jane","name.givenName":"J","name.familyName":"D",` + enterprise[:len(enterprise)-1] + `:department":"D"}`,
+			want: `{"name":{"familyName":"D","givenName":"J"},` + enterprise + `:{"department":"D"},"userName":"jane"}`,
+		},
 		{name: "core block", body: `{"urn:ietf:params:scim:schemas:core:2.0:User":{"userName":"jane"}}`, want: `{"userName":"jane"}`},
 		{name: "bare values", body: `{"userName":"jane","emails":"a@b.example","roles":["x","y"]}`, want: `{"emails":[{"value":"a@b.example"}],"roles":[{"value":"x"},{"value":"y"}],"userName":"jane"}`},
 		{name: "the server's own", body: `{"userName":"jane","ID":"x","Meta":{"version":"1"},"groups":[{"value":"g"}],"schemas":7,"members":[]}`, want: `{"userName":"jane"}`},
 		{name: "passwords", body: `{"userName":"jane","PassWord":"s3cret","urn:x:y:1.0:z":{"password":"s3cret","a":{"PASSWORD":"s3cret"}},"name":{"password":"s3cret"},"urn:ietf:params:scim:schemas:core:2.0:User:password":"s3cret"}`, want: `{"userName":"jane"}`},
 		{name: "nothing is absent", body: `{"userName":"jane","x":[null,"",[],{}],"y":{"a":{"b":null}},"urn:a:b:1.0:c":{},"name":{"x":[]},"emails":[null,{}],` + enterprise + `:""}`, want: `{"userName":"jane"}`},
-		{name: "unknown data is kept", body: `{"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true,null]}],"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1}`,
-			want: `{"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1,"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true]}]}`},
+		{
+			name: "unknown data is kept", body: `{"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true,null]}],"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1}`,
+			want: `{"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1,"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true]}]}`,
+		},
 		{name: "twice", body: `{"userName":"a","userName":"b"}`, want: `{"userName":"b"}`},
 		{name: "twice in two cases", body: `{"userName":"a","USERNAME":"b"}`, want: `{"userName":"a"}`},
 		{name: "byte order mark", body: "\xEF\xBB\xBF{\"userName\":\"jane\"}", want: `{"userName":"jane"}`},
@@ -217,8 +227,10 @@ func TestKeys(t *testing.T) {
 		name, attributes string
 		want             scim.Names
 	}{
-		{"all", `{"userName":"jane","externalId":"x","displayName":"Jane","active":false,"emails":[{"value":"a@b.example"},{"value":"c@d.example","primary":true}]}`,
-			scim.Names{UserName: "jane", ExternalID: "x", DisplayName: "Jane", Emails: []string{"a@b.example", "c@d.example"}, Address: "c@d.example"}},
+		{
+			"all", `{"userName":"jane","externalId":"x","displayName":"Jane","active":false,"emails":[{"value":"a@b.example"},{"value":"c@d.example","primary":true}]}`,
+			scim.Names{UserName: "jane", ExternalID: "x", DisplayName: "Jane", Emails: []string{"a@b.example", "c@d.example"}, Address: "c@d.example"},
+		},
 		{"active unless it says otherwise", `{"userName":"jane"}`, scim.Names{UserName: "jane", Active: true}},
 		{"first of type work", email(`{"value":"a"},{"type":"Work","value":"b"},{"type":"work","value":"c"}`), scim.Names{UserName: "jane", Active: true, Emails: []string{"a", "b", "c"}, Address: "b"}},
 		{"first", email(`{"display":"x"},{"type":"home","value":"a"},{"value":"b"}`), scim.Names{UserName: "jane", Active: true, Emails: []string{"a", "b"}, Address: "a"}},

@@ -129,9 +129,9 @@ func literal(path string, a *schema.Attribute, op Op, v any) (any, error) {
 			return nil, invalid("%s can be compared with a date and time such as \"2026-01-31T10:00:00Z\" only", path)
 		}
 		return v, nil
-	}
-	if a.Type == schema.Integer || a.Type == schema.Decimal {
+	case schema.Integer, schema.Decimal:
 		return v, nil
+	case schema.String, schema.Reference, schema.Complex:
 	}
 	switch w := v.(type) { // a text without quotes that reads as something else
 	case json.Number:

@@ -240,7 +240,8 @@ func (p *parser) path() string {
 	start := p.at
 	for p.at < len(p.in) {
 		c := p.in[p.at]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.:$/", c) >= 0) {
+		name := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.:$/", c) >= 0
+		if !name {
 			break
 		}
 		p.at++

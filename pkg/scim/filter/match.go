@@ -3,6 +3,7 @@ package filter
 import (
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,26 +29,33 @@ func Match(kind *schema.Resource, e Expr, r Attributes) bool {
 // MatchElement evaluates a filter on one element of a multi-valued attribute.
 // An element that is no object is its own value.
 func MatchElement(a *schema.Attribute, e Expr, element any) bool {
-	return match(e, func(path string) found {
-		m, ok := element.(map[string]any)
-		if !ok {
-			if strings.EqualFold(path, "value") {
-				return found{values: []any{element}, attribute: a, defined: true}
-			}
-			return found{}
+	if c, ok := e.(Compare); ok { // nearly always, and once for each element
+		return compare(c, part(a, element, c.Path))
+	}
+	return match(e, func(path string) found { return part(a, element, path) })
+}
+
+// part returns what a path leads to in one element.
+func part(a *schema.Attribute, element any, path string) found {
+	m, ok := element.(map[string]any)
+	if !ok {
+		if strings.EqualFold(path, "value") {
+			return found{value: element, attribute: a, defined: true}
 		}
-		var sub *schema.Attribute
-		if a != nil {
-			sub = a.Sub(path)
-		}
-		v, ok := field(m, path)
-		return found{values: flatten(v), attribute: sub, defined: ok || sub != nil}
-	})
+		return found{}
+	}
+	var sub *schema.Attribute
+	if a != nil {
+		sub = a.Sub(path)
+	}
+	v, ok := field(m, path)
+	return found{value: v, attribute: sub, defined: ok || sub != nil}
 }
 
 // found is what a path leads to.
 type found struct {
-	values    []any
+	// value may be a list, which stands for each of its elements.
+	value     any
 	attribute *schema.Attribute
 	// defined says that the schema or the resource knows the attribute.
 	defined bool
@@ -65,28 +73,31 @@ func match(e Expr, find finder) bool {
 		return !match(e.Of, find)
 	case Within:
 		f := find(e.Path)
-		for _, v := range f.values {
-			if MatchElement(f.attribute, e.Of, v) {
-				return true
-			}
-		}
-		return false
+		return f.some(func(v any) bool { return MatchElement(f.attribute, e.Of, v) })
 	case Compare:
 		return compare(e, find(e.Path))
 	}
 	return false
 }
 
+// some reports whether one of the values fulfils the condition.
+func (f found) some(condition func(any) bool) bool {
+	if list, ok := f.value.([]any); ok {
+		return slices.ContainsFunc(list, condition)
+	}
+	return f.value != nil && condition(f.value)
+}
+
 // compare is true if one value fulfils the comparison. A complex value without
 // a sub-attribute in the path means its value.
 func compare(e Compare, f found) bool {
-	if len(f.values) == 0 {
+	if list, ok := f.value.([]any); f.value == nil || ok && len(list) == 0 {
 		return f.defined && (e.Op == NotEqual && e.Value != nil || e.Op == Equal && e.Value == nil)
 	}
 	if e.Op == Present || e.Value == nil {
 		return e.Op == Present || e.Op == NotEqual
 	}
-	for _, v := range f.values {
+	return f.some(func(v any) bool {
 		a := f.attribute
 		if m, ok := v.(map[string]any); ok {
 			v = m["value"]
@@ -95,14 +106,10 @@ func compare(e Compare, f found) bool {
 			}
 		}
 		if e.Op == NotEqual {
-			if !holds(Equal, v, e.Value, a) {
-				return true
-			}
-		} else if holds(e.Op, v, e.Value, a) {
-			return true
+			return !holds(Equal, v, e.Value, a)
 		}
-	}
-	return false
+		return holds(e.Op, v, e.Value, a)
+	})
 }
 
 func holds(op Op, have, want any, a *schema.Attribute) bool {
@@ -139,7 +146,9 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 				return ordered(op, x.Compare(y))
 			}
 		}
-		if a == nil || !a.CaseExact {
+		if exact := a != nil && a.CaseExact; op == Equal {
+			return h == w || !exact && strings.EqualFold(h, w)
+		} else if !exact {
 			h, w = scim.Fold(h), scim.Fold(w)
 		}
 		switch op {
@@ -149,6 +158,7 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 			return strings.HasPrefix(h, w)
 		case EndsWith:
 			return strings.HasSuffix(h, w)
+		default:
 		}
 		return ordered(op, strings.Compare(h, w))
 	}
@@ -167,8 +177,9 @@ func ordered(op Op, c int) bool {
 		return c < 0
 	case LessOrEqual:
 		return c <= 0
+	default:
+		return false // has no meaning for an order
 	}
-	return false
 }
 
 // lookUp returns what a path leads to in a resource.
@@ -176,7 +187,7 @@ func lookUp(kind *schema.Resource, r Attributes, path string) found {
 	urn, rest := kind.Split(path)
 	if rest == "" { // a schema as a whole
 		block, ok := field(r, urn)
-		return found{values: flatten(block), defined: ok}
+		return found{value: block, defined: ok}
 	}
 	name, sub, nested := strings.Cut(rest, ".")
 	a, urn := kind.Find(urn, name)
@@ -186,39 +197,44 @@ func lookUp(kind *schema.Resource, r Attributes, path string) found {
 		from, _ = block.(map[string]any)
 		if !ok && a == nil {
 			block, ok = field(r, path) // an unregistered extension as a whole
-			return found{values: flatten(block), defined: ok}
+			return found{value: block, defined: ok}
 		}
 	}
 	v, ok := field(from, name)
-	if !nested {
-		return found{values: flatten(v), attribute: a, defined: ok || a != nil}
-	}
-	f := found{defined: ok || a != nil}
-	if a != nil {
-		f.attribute = a.Sub(sub)
-	}
-	for _, e := range flatten(v) {
-		if m, isObject := e.(map[string]any); isObject {
-			if w, ok := field(m, sub); ok {
-				f.values = append(f.values, flatten(w)...)
-			}
+	f := found{value: v, attribute: a, defined: ok || a != nil}
+	if nested {
+		f.value = below(v, sub)
+		if a != nil {
+			f.attribute = a.Sub(sub)
 		}
 	}
 	return f
+}
+
+// below returns the values of a sub-attribute, of every element if v is a list.
+func below(v any, sub string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		w, _ := field(v, sub)
+		return w
+	case []any:
+		var out []any
+		for _, e := range v {
+			switch w := below(e, sub).(type) {
+			case nil:
+			case []any:
+				out = append(out, w...)
+			default:
+				out = append(out, w)
+			}
+		}
+		return out
+	}
+	return nil
 }
 
 // field finds a member whatever the case of its name.
 func field(m map[string]any, name string) (any, bool) {
 	v, ok := m[schema.Spelled(m, name)]
 	return v, ok
-}
-
-func flatten(v any) []any {
-	if v == nil {
-		return nil
-	}
-	if list, ok := v.([]any); ok {
-		return list
-	}
-	return []any{v}
 }

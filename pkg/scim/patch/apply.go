@@ -22,7 +22,7 @@ import (
 // Errors: Invalid with the reason invalidValue, invalidPath, mutability or
 // noTarget.
 func Apply(kind *schema.Resource, id string, r scim.Resource, ops []Op) (scim.Resource, error) {
-	p := &patching{kind: kind, id: id, to: clone(map[string]any(r)).(map[string]any)}
+	p := &patching{kind: kind, id: id, to: cloneMap(r)}
 	for _, op := range ops {
 		if err := p.apply(op); err != nil {
 			return nil, err
@@ -298,15 +298,19 @@ func set(to map[string]any, name string, v any) {
 	to[name] = v
 }
 
+func cloneMap(m map[string]any) map[string]any {
+	c := make(map[string]any, len(m))
+	for k, x := range m {
+		c[k] = clone(x)
+	}
+	return c
+}
+
 // clone copies decoded JSON.
 func clone(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
-		c := make(map[string]any, len(v))
-		for k, x := range v {
-			c[k] = clone(x)
-		}
-		return c
+		return cloneMap(v)
 	case []any:
 		c := make([]any, len(v))
 		for i, x := range v {

@@ -13,8 +13,10 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/scim/patch"
 )
 
-func add(ids ...string) patch.MemberOp    { return patch.MemberOp{Kind: patch.MembersAdd, IDs: ids} }
+func add(ids ...string) patch.MemberOp { return patch.MemberOp{Kind: patch.MembersAdd, IDs: ids} }
+
 func remove(ids ...string) patch.MemberOp { return patch.MemberOp{Kind: patch.MembersRemove, IDs: ids} }
+
 func exactly(ids ...string) patch.MemberOp {
 	return patch.MemberOp{Kind: patch.MembersReplace, IDs: ids}
 }

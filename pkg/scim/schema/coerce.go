@@ -163,16 +163,14 @@ func (a *Attribute) complex(v any) (any, error) {
 	for _, name := range slices.Sorted(maps.Keys(m)) { // a map has no order, the outcome must
 		value := m[name]
 		sub := a.Sub(name)
+		if sub == nil && a.Name == "manager" && strings.EqualFold(name, "managerId") {
+			sub = a.Sub("value") // its name in SCIM 1.1 (facts: OneLogin)
+		}
 		if sub == nil {
-			// managerId is what SCIM 1.1 called it (facts: OneLogin).
-			if a.Name == "manager" && strings.EqualFold(name, "managerId") {
-				sub = a.Sub("value")
-			} else {
-				if value = Opaque(value); value != nil && !strings.EqualFold(name, "password") {
-					out[name] = value
-				}
-				continue
+			if value = Opaque(value); value != nil && !strings.EqualFold(name, "password") {
+				out[name] = value
 			}
+			continue
 		}
 		c, err := sub.Coerce(value)
 		if err != nil {
