@@ -25,7 +25,7 @@ type Report struct {
 	BadlySigned int      `json:"badly_signed"`
 	Repeats     int      `json:"repeats"`
 	OutOfOrder  int      `json:"out_of_order"`
-	Problems    []string `json:"problems"` // the first of each kind
+	Problems    []string `json:"problems"` // the first of each kind; [] if there are none
 
 	Seconds   float64   `json:"seconds"` // of sending
 	PerSecond float64   `json:"changes_per_second"`
@@ -63,7 +63,7 @@ func (l *ledger) close(r *Report) {
 		l.note("missing: %s about %s, version %d, showing %q, caused by: %s", i+1, d.typ, key.id, key.version, d.sight, d.by)
 	}
 	r.Expected, r.Verified, r.Missing, r.Unexpected = l.expected, l.verified, len(missing), l.unexpected
-	r.BadlySigned, r.Repeats, r.OutOfOrder, r.Problems = l.badlySigned, l.repeats, l.outOfOrder, slices.Clone(l.details)
+	r.BadlySigned, r.Repeats, r.OutOfOrder, r.Problems = l.badlySigned, l.repeats, l.outOfOrder, append([]string{}, l.details...)
 	r.OK = len(missing) == 0 && l.unexpected == 0 && l.badlySigned == 0
 	slices.Sort(l.latencies)
 	r.P50, r.P90, r.P99, r.Max = percentile(l.latencies, 50), percentile(l.latencies, 90), percentile(l.latencies, 99), percentile(l.latencies, 100)
