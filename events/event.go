@@ -86,7 +86,11 @@ func Decode[P Payload](e Event) (P, error) {
 	if p.Type() != e.Type {
 		return p, fmt.Errorf("decode %s: the event is a %s", p.Type(), e.Type)
 	}
-	if err := json.Unmarshal(e.Payload, &p); err != nil {
+	read := func() error { return json.Unmarshal(e.Payload, &p) }
+	if q, ok := any(&p).(quick); ok {
+		read = func() error { return readFields(e.Payload, q) }
+	}
+	if err := read(); err != nil {
 		return p, fmt.Errorf("decode %s of event %d: %w", e.Type, e.ID, err)
 	}
 	return p, nil

@@ -1,6 +1,9 @@
 package events
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // The types of a directory user's life.
 const (
@@ -30,6 +33,27 @@ type UserState struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
+// field implements quick.
+func (u *UserState) field(name string, value []byte) (err error) {
+	switch name {
+	case "user_name":
+		u.UserName, err = text(value)
+	case "external_id":
+		u.ExternalID, err = text(value)
+	case "display_name":
+		u.DisplayName, err = text(value)
+	case "address":
+		u.Address, err = text(value)
+	case "active":
+		u.Active = string(value) == "true"
+	case "emails":
+		err = json.Unmarshal(value, &u.Emails)
+	case "attributes":
+		u.Attributes = bytes.Clone(value) // not to keep the whole frame alive
+	}
+	return err
+}
+
 // UserCreated says that a user joined.
 type UserCreated struct{ UserState }
 
@@ -38,6 +62,14 @@ type UserCreated struct{ UserState }
 type UserUpdated struct {
 	UserState
 	Freed *UserNames `json:"freed,omitempty"`
+}
+
+// field implements quick.
+func (u *UserUpdated) field(name string, value []byte) error {
+	if name == "freed" {
+		return json.Unmarshal(value, &u.Freed)
+	}
+	return u.UserState.field(name, value)
 }
 
 // UserDeleted holds what became free, and what a receiver needs to know whom

@@ -9,17 +9,24 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 )
 
-// OpenFitting opens the file at path if it fits the log: its checkpoint names a
-// frame that the log holds. A file that is damaged or does not fit is removed
-// and starts over, since the log decides.
+// OpenFitting opens the file at path and compares its checkpoint with the log.
+// A damaged file is removed and starts over, since it can be folded again.
+//
+// A checkpoint that names a frame which the log does not hold is an error that
+// matches *eventlog.MismatchError, and the file stays: the log has lost what it
+// once acknowledged, or is another one. Starting over would hide that, and what
+// was told to receivers since would be told under the same numbers again.
 func OpenFitting(ctx context.Context, path string, source eventlog.Source, log *slog.Logger) (*Store, Checkpoint, error) {
 	for range 2 {
 		store, at, err := openAt(ctx, path, source)
 		if err == nil {
 			return store, at, nil
 		}
-		_, mismatch := errors.AsType[*eventlog.MismatchError](err)
-		if !mismatch && !errors.Is(err, ErrCorrupt) {
+		if _, mismatch := errors.AsType[*eventlog.MismatchError](err); mismatch {
+			return nil, Checkpoint{}, fmt.Errorf("%s was folded from a longer or another log: %w. "+
+				"Restore the log from a backup or replica; if this log is the right one, remove the file and start again", path, err)
+		}
+		if !errors.Is(err, ErrCorrupt) {
 			return nil, Checkpoint{}, fmt.Errorf("open the read model %s: %w", path, err)
 		}
 		log.Warn("the read model cannot be used and is built again from the log", "file", path, "error", err)

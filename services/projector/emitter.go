@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/pkg/readmodel"
 )
@@ -35,6 +36,7 @@ const (
 // and a restarted one goes on behind what is there.
 type emitter struct {
 	js     jetstream.JetStream
+	source eventlog.Source
 	store  *readmodel.Store
 	log    *slog.Logger
 	maxAge time.Duration
@@ -42,6 +44,8 @@ type emitter struct {
 	// upTo is the number of the last event known to be in EVENTS.
 	upTo   atomic.Uint64
 	synced chan struct{} // closed once upTo was read from the stream
+	// failure is why nothing can be emitted until an operator acts.
+	failure atomic.Pointer[error]
 
 	// Only run uses these.
 	last    uint64 // EVENTS' last sequence
@@ -53,8 +57,8 @@ type emitter struct {
 	more    chan struct{}
 }
 
-func newEmitter(js jetstream.JetStream, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
-	return &emitter{js: js, store: store, log: log, maxAge: maxAge, synced: make(chan struct{}), behind: true, more: make(chan struct{}, 1)}
+func newEmitter(js jetstream.JetStream, source eventlog.Source, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
+	return &emitter{js: js, source: source, store: store, log: log, maxAge: maxAge, synced: make(chan struct{}), behind: true, more: make(chan struct{}, 1)}
 }
 
 // keep writes the outbox within the transaction that changes the rows.
@@ -141,6 +145,11 @@ func (e *emitter) run(ctx context.Context) {
 			pause = standby
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errNoAnswer):
 			e.log.Warn("the EVENTS stream does not answer; trying again", "error", err)
+		case errors.Is(err, eventlog.ErrDamaged):
+			if e.failure.Swap(&err) == nil {
+				e.log.Error("public events cannot be emitted", "error", err)
+			}
+			pause = standby
 		default:
 			e.log.Error("public events cannot be emitted; trying again", "error", err)
 		}
@@ -202,12 +211,34 @@ func (e *emitter) sync(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("the last message of EVENTS (sequence %d) has no number; something else writes to the stream", e.last)
 		}
+		if err := e.fits(ctx, m.Header.Get(HeaderLogSeq)); err != nil {
+			return err
+		}
 		e.upTo.Store(n)
 	}
+	e.failure.Store(nil)
 	select {
 	case <-e.synced:
 	default:
 		close(e.synced)
+	}
+	return nil
+}
+
+// fits refuses an EVENTS that tells of frames which the log does not hold. What
+// is written to that log from now on would get numbers that were used before,
+// and would never be emitted.
+func (e *emitter) fits(ctx context.Context, seq string) error {
+	told, err := strconv.ParseUint(seq, 10, 64)
+	if err != nil {
+		return fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", e.last)
+	}
+	tail, err := e.source.Tail(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	if told > tail {
+		return fmt.Errorf("%w: EVENTS tells of the frame at sequence %d, the log ends at %d; restore the log from a backup or replica", eventlog.ErrDamaged, told, tail)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*Projector, error) {
 	}
 	return &Projector{
 		cfg: cfg, store: store, at: at, moved: make(chan struct{}),
-		emitter: newEmitter(cfg.JetStream, store, cfg.EventsMaxAge, cfg.Logger),
+		emitter: newEmitter(cfg.JetStream, cfg.Log, store, cfg.EventsMaxAge, cfg.Logger),
 	}, nil
 }
 
@@ -132,10 +132,14 @@ func (p *Projector) At() readmodel.Checkpoint {
 	return p.at
 }
 
-// Err returns why the fold stopped, nil while it goes on.
+// Err returns why the fold stopped or nothing can be emitted, nil while all is
+// well.
 func (p *Projector) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if failure := p.emitter.failure.Load(); p.err == nil && failure != nil {
+		return *failure
+	}
 	return p.err
 }
 

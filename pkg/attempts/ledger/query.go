@@ -137,3 +137,19 @@ func (l *Ledger) Due(ctx context.Context, before time.Time, limit int) ([]attemp
 	})
 	return list, err
 }
+
+// Count returns how many deliveries of an endpoint are on record.
+func (l *Ledger) Count(ctx context.Context, endpoint string) (n int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	prefix := append([]byte(endpoint), 0)
+	err = l.db.View(func(tx *bolt.Tx) error {
+		c := tx.Bucket(deliveryBucket).Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			n++
+		}
+		return nil
+	})
+	return n, err
+}

@@ -3,11 +3,20 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strconv"
+	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
+	"github.com/rollcallhq/rollcall/pkg/attempts/ledger"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
+	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
+	"github.com/rollcallhq/rollcall/services/delivery"
 	"github.com/rollcallhq/rollcall/services/projector/api"
 )
 
@@ -21,12 +30,102 @@ type deliverySetup struct {
 	logger *slog.Logger
 }
 
-type deliveryWorker struct{}
-
-func (deliveryWorker) Err() error { return nil }
-
-func startDelivery(_ context.Context, _ *stack, _ deliverySetup) (deliveryWorker, error) {
-	return deliveryWorker{}, nil
+func startDelivery(ctx context.Context, s *stack, d deliverySetup) (*delivery.Worker, error) {
+	ladder, err := webhook.ParseLadder(d.flags.WebhookLadder)
+	if err != nil {
+		return nil, err
+	}
+	client := egress.NewClient(egress.Options{Insecure: d.flags.WebhookInsecure, Timeout: d.flags.WebhookTimeout})
+	w, err := delivery.New(delivery.Config{
+		Path: d.path, Log: d.log, JetStream: d.js, Client: client, Ladder: ladder, Version: version, Logger: d.logger,
+		Unseal: func(sealed []byte) ([]byte, error) { return d.keys.Open(seal.WebhookSecret, sealed) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.push(func() error {
+		err := w.Stop()
+		client.Close()
+		return err
+	})
+	return w, w.Start(ctx)
 }
 
-func openDeliveries(_ context.Context, _ *stack, _ apiSetup) (api.Deliveries, error) { return nil, nil }
+// openDeliveries opens the projection of attempts that the API lists.
+func openDeliveries(ctx context.Context, s *stack, a apiSetup) (api.Deliveries, error) {
+	source, err := attemptlog.Open(ctx, a.js)
+	if err != nil {
+		return nil, err
+	}
+	l, err := ledger.Open(ctx, a.path, source, a.logger)
+	if err != nil {
+		return nil, err
+	}
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var task sync.WaitGroup
+	task.Go(func() {
+		if err := l.Follow(following); err != nil && following.Err() == nil {
+			a.logger.Error("deliveries can no longer be listed", "error", err)
+		}
+	})
+	s.push(func() error {
+		stop()
+		task.Wait()
+		return l.Close()
+	})
+	return deliveries{source: source, ledger: l}, nil
+}
+
+// deliveries shows the ledger as the API wants it.
+type deliveries struct {
+	source *attemptlog.Log
+	ledger *ledger.Ledger
+}
+
+// List implements api.Deliveries.
+func (d deliveries) List(ctx context.Context, endpoint, position string, limit int) (api.DeliveryPage, error) {
+	q := ledger.Query{Endpoint: endpoint, Limit: limit}
+	if position != "" {
+		n, err := strconv.ParseUint(position, 10, 64)
+		if err != nil {
+			return api.DeliveryPage{}, fault.New(fault.Invalid, "page_token is not one that this call gave.")
+		}
+		q.Before = n
+	}
+	_, last, err := d.source.Bounds(ctx)
+	if err == nil {
+		err = d.ledger.Wait(ctx, last)
+	}
+	if err != nil {
+		return api.DeliveryPage{}, fault.Wrap(fault.Unavailable, err, "The record of deliveries cannot be reached. Try again.")
+	}
+	page, err := d.ledger.List(ctx, q)
+	if err != nil {
+		return api.DeliveryPage{}, err
+	}
+	out := api.DeliveryPage{Deliveries: make([]api.Delivery, 0, len(page.Deliveries))}
+	if page.Next > 0 {
+		out.Next = strconv.FormatUint(page.Next, 10)
+	}
+	for _, row := range page.Deliveries {
+		out.Deliveries = append(out.Deliveries, shown(row))
+	}
+	if out.Total, err = d.ledger.Count(ctx, endpoint); err != nil {
+		return api.DeliveryPage{}, err
+	}
+	return out, nil
+}
+
+func shown(d attempts.Delivery) api.Delivery {
+	out := api.Delivery{
+		ID: d.EventID + "." + d.Endpoint, EventID: d.EventID, EventType: d.EventType,
+		Status: api.DeliveryStatus(d.Status.String()), Attempts: d.Attempts, NextAttempt: d.Due,
+	}
+	if d.Attempts > 0 {
+		out.Log = []api.DeliveryAttempt{{
+			Number: d.Attempts, At: d.LastAt, Took: d.Duration, StatusCode: d.StatusCode, Error: d.Error,
+		}}
+	}
+	return out
+}
+

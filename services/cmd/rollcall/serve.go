@@ -111,6 +111,6 @@ func (c *serveCmd) openLog(ctx context.Context, s *stack) (jetstream.JetStream, 
 	if err := natslog.Ensure(ctx, js, natslog.Config{Sizes: natslog.Shares(server.StoreLimit())}); err != nil {
 		return nil, nil, fmt.Errorf("prepare the streams: %w", err)
 	}
-	l, err := natslog.Open(ctx, js, 0, natslog.Options{Sole: true})
+	l, err := natslog.Open(ctx, js, 0, natslog.Options{Sole: true, StoreLimit: server.StoreLimit()})
 	return js, l, err
 }
