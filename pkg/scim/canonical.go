@@ -75,7 +75,7 @@ func put(kind *schema.Resource, out Resource, urn, name string, value any) error
 	attr, dotted, _ := strings.Cut(name, ".")
 	a, urn := kind.Find(urn, attr)
 	switch {
-	case a == nil, dotted != "" && (a.Type != schema.Complex || a.MultiValued):
+	case a == nil, dotted != "" && (a.MultiValued || a.Sub(dotted) == nil):
 		to, done := open(out, urn)
 		putOpaque(to, name, value)
 		done()

@@ -60,8 +60,8 @@ func TestParseUser(t *testing.T) {
 		{name: "passwords", body: `{"userName":"jane","PassWord":"s3cret","urn:x:y:1.0:z":{"password":"s3cret","a":{"PASSWORD":"s3cret"}},"name":{"password":"s3cret"},"urn:ietf:params:scim:schemas:core:2.0:User:password":"s3cret"}`, want: `{"userName":"jane"}`},
 		{name: "nothing is absent", body: `{"userName":"jane","x":[null,"",[],{}],"y":{"a":{"b":null}},"urn:a:b:1.0:c":{},"name":{"x":[]},"emails":[null,{}],` + enterprise + `:""}`, want: `{"userName":"jane"}`},
 		{
-			name: "unknown data is kept", body: `{"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true,null]}],"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1}`,
-			want: `{"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1,"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true]}]}`,
+			name: "unknown data is kept", body: `{"userName":"jane","name.a:b":1,"emails.value":"v","title.x":1,"x":[1.50,"<&>",{"B":1,"b":[true,null]}],"name":{"nick":"J"},"urn:":{"a":1},"urn:x":1}`,
+			want: `{"emails.value":"v","name":{"nick":"J"},"name.a:b":1,"title.x":1,"urn:":{"a":1},"urn:x":1,"userName":"jane","x":[1.50,"<&>",{"B":1,"b":[true]}]}`,
 		},
 		{name: "twice", body: `{"userName":"a","userName":"b"}`, want: `{"userName":"b"}`},
 		{name: "twice in two cases", body: `{"userName":"a","USERNAME":"b"}`, want: `{"userName":"a"}`},
