@@ -208,8 +208,8 @@ func (e *emitter) sync(ctx context.Context) error {
 			return fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", e.last, err)
 		}
 		n, err := strconv.ParseUint(m.Header.Get(HeaderNumber), 10, 64)
-		if err != nil {
-			return fmt.Errorf("the last message of EVENTS (sequence %d) has no number; something else writes to the stream", e.last)
+		if err != nil || m.Header.Get(HeaderEventID) != public.Number(n).ID() {
+			return fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", e.last)
 		}
 		if err := e.fits(ctx, m.Header.Get(HeaderLogSeq)); err != nil {
 			return err
