@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,8 +16,6 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/replica"
 	"github.com/rollcallhq/rollcall/pkg/scim/patch"
 	"github.com/rollcallhq/rollcall/services/projector"
-
-	"log/slog"
 )
 
 // owner decides on the world's log from here on.
