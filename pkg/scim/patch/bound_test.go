@@ -1,0 +1,98 @@
+package patch_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/patch"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+)
+
+func TestParse_countsOperations(t *testing.T) {
+	t.Parallel()
+	const one = `{"op":"add","path":"members","value":"a"}`
+	body := func(n int) []byte {
+		return fmt.Appendf(nil, patchOp, strings.TrimSuffix(strings.Repeat(one+",", n), ","))
+	}
+	if _, err := patch.Parse(patch.Group, body(patch.MaxOperations)); err != nil {
+		t.Errorf("as many as are allowed: %v", err)
+	}
+	if _, err := patch.Parse(patch.Group, body(patch.MaxOperations+1)); fault.KindOf(err) != fault.TooLarge {
+		t.Errorf("one too many: %v, want it too large", err)
+	}
+}
+
+func TestParsePath_isBounded(t *testing.T) {
+	t.Parallel()
+	if _, err := patch.ParsePath(patch.User, strings.Repeat("a", patch.MaxPath+1)); fault.Of(err).Reason != fault.InvalidPath {
+		t.Errorf("%v, want an invalid path", err)
+	}
+}
+
+// One value at a time does not get past the bound either.
+func TestApply_countsValues(t *testing.T) {
+	t.Parallel()
+	emails := make([]any, schema.MaxValues)
+	for i := range emails {
+		emails[i] = map[string]any{"value": fmt.Sprint(i)}
+	}
+	r := scim.Resource{"userName": "jane", "emails": emails}
+	add := func(value string) error {
+		req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, `{"op":"add","path":"emails","value":"`+value+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = patch.Apply(patch.User, userID, r, req.Operations)
+		return err
+	}
+	if err := add("0"); err != nil {
+		t.Errorf("one that is there: %v", err)
+	}
+	if err := add("new"); fault.Of(err).Reason != fault.InvalidValue {
+		t.Errorf("one more: %v, want an invalid value", err)
+	}
+}
+
+// A request that goes to another process takes no password along, and still
+// means the same.
+func TestRequest_sendsNoPassword(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{
+		`{"op":"replace","path":"password","value":"s3cret"}`,
+		`{"op":"replace","PATH":" PassWord ","VALUE":"s3cret"}`,
+		`{"op":"add","path":"urn:ietf:params:scim:schemas:core:2.0:User:password","value":{"a":["s3cret"]}}`,
+		`{"op":"add","value":{"Password":"s3cret"}}`,
+		`{"op":"add","value":{"urn:ietf:params:scim:schemas:core:2.0:User:password":"s3cret"}}`,
+		`{"op":"add","value":{"urn:x:y:1.0:z":[{"password":"s3cret"}]}}`,
+		`{"op":"add","value":{"passw\u006frd":"s3cret"}}`,
+	} {
+		req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, password+`,{"op":"replace","path":"title","value":"Dr <&>"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := json.Marshal(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(sent), "s3cret") {
+			t.Errorf("%s is sent as %s", password, sent)
+		}
+		var received patch.Request
+		if err := json.Unmarshal(sent, &received); err != nil {
+			t.Fatal(err)
+		}
+		for _, ops := range [][]patch.Op{req.Operations, received.Operations} {
+			r, err := patch.Apply(patch.User, userID, scim.Resource{"userName": "jane"}, ops)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := canonical(t, r), `{"title":"Dr <&>","userName":"jane"}`; got != want {
+				t.Errorf("%s makes %s, want %s", password, got, want)
+			}
+		}
+	}
+}
