@@ -73,6 +73,9 @@ func TestReceiverDown(t *testing.T) {
 		return nil
 	})
 	at := attempts()
+	if len(at) != len(ladder) {
+		t.Fatalf("%d attempts, want %d: %v", len(at), len(ladder), at)
+	}
 	for i := 1; i < len(at); i++ {
 		gap, want := at[i].Sub(at[i-1]), ladder[i]
 		if gap < want*8/10 || gap > want*12/10+500*time.Millisecond {

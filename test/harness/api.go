@@ -165,3 +165,17 @@ func (a *API) all(ctx context.Context, path, field, more string) (map[string]map
 		}
 	}
 }
+
+// Stranger is somebody who has only heard of the client's id.
+func Stranger(a *API, secret string) *API {
+	return &API{Base: a.Base, ClientID: a.ClientID, Secret: secret, secrets: a.secrets}
+}
+
+// Bare sends a request with the given token or, if it is empty, none.
+func (a *API) Bare(ctx context.Context, method, path, token string) (Answer, error) {
+	c := call{client: patient, method: method, url: a.Base + path, header: http.Header{}}
+	if token != "" {
+		c.header.Set("Authorization", "Bearer "+token)
+	}
+	return c.do(ctx)
+}

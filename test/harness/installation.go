@@ -71,6 +71,14 @@ func (s *Server) MustStart() *Server {
 	return s
 }
 
+// Resume starts a stopped server again with other flags, at another address.
+func Resume(t testing.TB, old *Server, flags ...string) *Server {
+	t.Helper()
+	s := NewServerIn(t, old.Data, flags...)
+	s.API, s.Secrets = old.API, old.Secrets
+	return s.MustStart()
+}
+
 // Again is a second program on the same folder.
 func (s *Server) Again(t testing.TB) *Process {
 	t.Helper()

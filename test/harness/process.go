@@ -111,17 +111,21 @@ func (p *Process) Start() error {
 		close(done)
 	}()
 	p.mu.Unlock()
-	return Poll(p.t.Context(), startWithin, func() error {
+	var ended error
+	err = Poll(p.t.Context(), startWithin, func() error {
+		running := p.Running() // asked first: what it said is complete if it has ended
 		said := p.logFrom(from)
 		if m := listens.FindStringSubmatch(said); m != nil {
 			p.Addr = m[1]
 			return nil
 		}
-		if !p.Running() {
-			return fmt.Errorf("%s ended at its start: %s", p.Name, said)
+		if !running {
+			ended = fmt.Errorf("%s ended at its start: %s", p.Name, said)
+			return nil
 		}
 		return errors.New("it does not listen yet")
 	})
+	return errors.Join(err, ended)
 }
 
 // Ready waits until /readyz is 200.
