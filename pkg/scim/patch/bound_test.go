@@ -3,6 +3,7 @@ package patch_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestApply_countsValues(t *testing.T) {
 	t.Parallel()
 	emails := make([]any, schema.MaxValues)
 	for i := range emails {
-		emails[i] = map[string]any{"value": fmt.Sprint(i)}
+		emails[i] = map[string]any{"value": strconv.Itoa(i)}
 	}
 	r := scim.Resource{"userName": "jane", "emails": emails}
 	add := func(value string) error {
