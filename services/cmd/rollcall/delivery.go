@@ -128,4 +128,3 @@ func shown(d attempts.Delivery) api.Delivery {
 	}
 	return out
 }
-

@@ -1,0 +1,165 @@
+package delivery
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
+)
+
+// The classes of failures that are ours, beside egress's.
+const (
+	classSecret egress.Class = "secret" // the signing secret cannot be read
+	classGone   egress.Class = "gone"   // the event is no longer kept
+)
+
+// lookAgain is how long an attempt is put off when its event cannot be read.
+const lookAgain = time.Second
+
+// flight is one attempt under way.
+type flight struct {
+	lane     *lane
+	seq      uint64
+	id, typ  string
+	resource string
+	attempt  int
+	event    *event // nil: to be read again
+}
+
+// fly begins an attempt. The lane has a token and its slot is locked.
+func (l *lane) fly(f flight) {
+	l.inFlight[f.seq] = struct{}{}
+	if f.resource != "" {
+		l.byResource[f.resource] = struct{}{}
+	}
+	w, ep, ctx := l.slot.w, l.ep, l.ctx
+	w.stats.inFlight.Add(1)
+	w.inFlight.Go(func() {
+		began := time.Now()
+		r, put := w.attempt(ctx, ep, f)
+		w.stats.inFlight.Add(-1)
+		w.tokens.give()
+		l.slot.landed(f, r, put, began, time.Since(began))
+		for next := w.tokens.next(); next != nil; next = w.tokens.next() {
+			next.serve()
+		}
+	})
+}
+
+// serve lets a lane that found no token try again.
+func (l *lane) serve() {
+	l.slot.mu.Lock()
+	defer l.slot.mu.Unlock()
+	l.pump()
+}
+
+// attempt signs and sends. put is true if there was no attempt, because the
+// event could not be read just now.
+func (w *Worker) attempt(ctx context.Context, ep *endpoint, f flight) (r egress.Result, put bool) {
+	e := f.event
+	if e == nil {
+		var err error
+		if e, err = w.events.get(ctx, f.seq); err != nil {
+			return egress.Result{}, true
+		}
+		if e == nil || e.id != f.id {
+			return egress.Result{Class: classGone, Text: "the event is no longer kept"}, false
+		}
+	}
+	text, err := w.cfg.Unseal(ep.SealedSecret)
+	if err != nil {
+		return egress.Result{Class: classSecret, Text: "the endpoint's signing secret cannot be opened; check the master key"}, false
+	}
+	secret, err := webhook.ParseSecret(string(text))
+	if err != nil {
+		return egress.Result{Class: classSecret, Text: "the endpoint's signing secret cannot be read; rotate it"}, false
+	}
+	now := time.Now()
+	h := http.Header{
+		"Webhook-Id":        {e.id},
+		"Webhook-Timestamp": {webhook.Timestamp(now)},
+		"Webhook-Signature": {webhook.Sign(e.id, now, e.body, secret)},
+		"Content-Type":      {"application/json"},
+		"User-Agent":        {"Rollcall/" + w.cfg.Version},
+	}
+	return w.cfg.Client.Post(ctx, ep.URL, h, e.body), false
+}
+
+// landed takes the result of an attempt.
+func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := f.lane
+	delete(l.inFlight, f.seq)
+	delete(l.byResource, f.resource)
+	if l.gone || s.fenced || r.Class == egress.ClassCanceled {
+		return // not recorded: whoever has the endpoint next sends it again
+	}
+	if put {
+		s.arm(l, f.seq, time.Now().Add(lookAgain))
+		return
+	}
+	rec := attempts.Record{
+		Kind: attempts.KindAttempt, Endpoint: l.id, Seq: f.seq, EventID: f.id, EventType: f.typ, Resource: f.resource,
+		At: at, Attempt: f.attempt, Duration: took, Status: r.Status, Class: string(r.Class), Error: r.Text,
+	}
+	closes := l.judge(&rec, r)
+	s.record(pending{lane: l, record: rec, closes: closes})
+	l.pump()
+}
+
+// judge fills in the outcome and moves the circuit and the window. It answers
+// whether the circuit closes.
+func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
+	w := l.slot.w
+	if r.Success() {
+		rec.Outcome = attempts.Delivered
+		closes = l.open
+		l.failures, l.open = 0, false
+		l.window = min(2*l.window, w.cfg.Concurrency)
+		l.unwait(rec.Resource, rec.Seq)
+		l.follow(rec.Resource)
+		return closes
+	}
+	rec.Outcome = attempts.Dead
+	end := rec.At.Add(rec.Duration)
+	if due, ok := w.cfg.Ladder.Due(rec.Attempt+1, end, jitter()); ok && r.Class != classGone {
+		rec.Outcome, rec.Due = attempts.Failed, later(w.cfg.Ladder, rec.Attempt+1, due, end, r.RetryAfter)
+	}
+	l.failures++
+	l.window = 1
+	if !l.open && l.failures >= w.cfg.Circuit {
+		l.open, rec.Opens = true, true
+	}
+	if rec.Outcome == attempts.Failed {
+		l.wait(rec.Resource, rec.Seq)
+	} else {
+		l.unwait(rec.Resource, rec.Seq)
+	}
+	l.follow(rec.Resource)
+	return false
+}
+
+// jitter draws what a step is moved by.
+func jitter() float64 { return (2*rand.Float64() - 1) * webhook.MaxJitter } //nolint:gosec // no secret
+
+// later honours what the receiver asked for, up to twice the step.
+func later(ladder webhook.Ladder, attempt int, due, end time.Time, asked time.Duration) time.Time {
+	step, _ := ladder.Step(attempt)
+	if wish := end.Add(min(asked, 2*step)); wish.After(due) {
+		return wish
+	}
+	return due
+}
+
+// follow wakes the first delivery that waits of a resource, when an attempt of
+// another one has ended.
+func (l *lane) follow(resource string) {
+	if chain := l.waits[resource]; resource != "" && len(chain) > 0 {
+		l.slot.arm(l, chain[0], time.Time{})
+	}
+}

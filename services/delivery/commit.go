@@ -1,0 +1,203 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
+)
+
+// checkpointRecords is how many records at most lie behind a slot's last
+// checkpoint before the next is written.
+const checkpointRecords = 10_000
+
+// commit appends what is pending, one frame at a time: while one is on its way
+// the next collects. It ends when the slot is closing and nothing is pending,
+// when the slot is lost, or when nobody waits for it any more.
+func (s *slot) commit() {
+	for {
+		select {
+		case <-s.work:
+		case <-s.w.flights.Done():
+			return
+		}
+		for {
+			batch, f := s.next()
+			if len(f.Records) == 0 {
+				break
+			}
+			b, err := attempts.Encode(f)
+			if err != nil {
+				s.lose(fmt.Errorf("write the records of slot %d: %w", s.n, err))
+				return
+			}
+			seq, ok := s.append(b)
+			if !ok {
+				return
+			}
+			s.stored(seq, f, batch, len(b))
+			if !s.checkpoint() {
+				return
+			}
+		}
+		s.mu.Lock()
+		end := s.closing && len(s.pending) == 0
+		s.mu.Unlock()
+		if end {
+			return
+		}
+	}
+}
+
+// next takes the records of the next frame, and the positions that become true
+// with them.
+func (s *slot) next() ([]pending, attempts.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := attempts.Frame{Header: attempts.Header{Slot: s.n, Index: s.place.Index + 1, Checkpoint: s.place.Checkpoint}}
+	touched := map[*lane]struct{}{}
+	n := 0
+	for n < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords {
+		p := s.pending[n]
+		touched[p.lane] = struct{}{}
+		delete(p.lane.unsettled, p.record.Seq)
+		f.Records = append(f.Records, p.record)
+		n++
+	}
+	batch := append([]pending(nil), s.pending[:n]...)
+	s.pending = append(s.pending[:0], s.pending[n:]...)
+	for _, l := range s.lanes {
+		if len(f.Records)+len(touched) >= attempts.MaxRecords {
+			break
+		}
+		if l.touched {
+			touched[l] = struct{}{}
+		}
+	}
+	for l := range touched {
+		l.touched = false
+		if l.gone || !l.placed {
+			continue
+		}
+		row, ok, _ := s.state.Endpoint(l.id) // memory does not fail
+		if at := l.position(); !ok || at > row.Position || l.rewound && at != row.Position {
+			l.rewound = false
+			f.Records = append(f.Records, attempts.Record{Kind: attempts.KindCursor, Endpoint: l.id, Position: at})
+		}
+	}
+	return batch, f
+}
+
+// append stores a frame, however long that takes. It answers false if the slot
+// is lost or nobody waits any more.
+func (s *slot) append(b []byte) (uint64, bool) {
+	wait := 20 * time.Millisecond
+	for {
+		seq, err := s.writer.Append(s.w.flights, b)
+		switch {
+		case err == nil:
+			return seq, true
+		case errors.Is(err, attemptlog.ErrFenced), errors.Is(err, attemptlog.ErrRefused):
+			s.lose(fmt.Errorf("append to slot %d: %w", s.n, err))
+			return 0, false
+		case s.w.flights.Err() != nil:
+			return 0, false
+		case errors.Is(err, attemptlog.ErrFull):
+			s.w.trimNow()
+		}
+		s.w.cfg.Logger.Warn("the records of deliveries cannot be stored; trying again", "slot", s.n, "error", err)
+		if !pause(s.w.flights, wait) {
+			return 0, false
+		}
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// lose ends the slot: another worker has it, or its records cannot be written.
+func (s *slot) lose(err error) {
+	s.mu.Lock()
+	s.fenced = true
+	s.pending = nil
+	for _, l := range s.lanes {
+		l.cancel()
+	}
+	s.mu.Unlock()
+	s.w.fail(err)
+}
+
+// stored folds a frame and does what its records lead to.
+func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
+	s.w.stats.frames.Add(1)
+	s.w.stats.records.Add(uint64(len(batch)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	full := len(s.pending) >= maxPending-len(batch)
+	s.place, _ = attempts.Apply(s.state, s.place, seq, f) // the next frame, in memory: it cannot fail
+	s.size += size
+	for _, p := range batch {
+		s.w.stats.count(&p.record)
+		if p.done != nil {
+			close(p.done)
+		}
+		if !p.lane.gone {
+			p.lane.recorded(&p)
+		}
+	}
+	if full {
+		for _, l := range s.lanes {
+			l.pump()
+		}
+	}
+}
+
+// recorded sets the timers that follow from a record, once its row is there.
+func (l *lane) recorded(p *pending) {
+	r := &p.record
+	switch {
+	case p.closes:
+		l.arm() // everything is due
+	case r.Kind == attempts.KindQueued, r.Kind == attempts.KindAttempt && r.Outcome == attempts.Failed:
+		l.slot.arm(l, r.Seq, r.Due)
+	case r.Kind == attempts.KindAttempt && r.Outcome == attempts.Dead && l.open:
+		if first, ok := l.slot.state.First(l.id); ok {
+			l.slot.arm(l, first.Seq, first.Due)
+		}
+	}
+	l.pump()
+}
+
+// checkpoint writes one if it is time. It answers false if the slot is lost.
+func (s *slot) checkpoint() bool {
+	s.mu.Lock()
+	if s.place.Since < checkpointRecords && s.size < s.w.checkpointSize && (!s.asked || s.place.Since == 0) {
+		s.asked = false
+		s.mu.Unlock()
+		return true
+	}
+	s.asked = false
+	parts, err := s.state.Checkpoint(s.n, s.place.Index+1, s.place.Checkpoint)
+	s.mu.Unlock()
+	if err != nil {
+		s.lose(fmt.Errorf("write a checkpoint of slot %d: %w", s.n, err))
+		return false
+	}
+	for _, b := range parts {
+		seq, ok := s.append(b)
+		if !ok {
+			return false
+		}
+		f, err := attempts.Decode(b)
+		if err != nil {
+			s.lose(err)
+			return false
+		}
+		s.mu.Lock()
+		s.place, _ = attempts.Apply(s.state, s.place, seq, f) // as in stored
+		s.size = 0
+		s.mu.Unlock()
+	}
+	s.w.stats.checkpoints.Add(1)
+	return true
+}

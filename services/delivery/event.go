@@ -1,0 +1,188 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// eventsStream holds the public events, one message each; the projector writes
+// it.
+const eventsStream = "EVENTS"
+
+// The headers of its messages.
+const (
+	headerEventID      = "Rollcall-Event-Id"
+	headerEventType    = "Rollcall-Event-Type"
+	headerOrganization = "Rollcall-Organization"
+	headerLogSeq       = "Rollcall-Log-Seq"
+	headerLogOrdinal   = "Rollcall-Log-Ordinal"
+)
+
+const (
+	askTimeout   = 5 * time.Second
+	consumerIdle = time.Minute
+	// readAhead bounds what one reader fetches ahead, in bytes.
+	readAhead = 4 << 20
+)
+
+// event is a message of EVENTS.
+type event struct {
+	seq          uint64
+	id, typ      string
+	organization string
+	// logSeq is the frame in LOG that caused it, ordinal the event in it.
+	logSeq, ordinal uint64
+	body            []byte
+}
+
+// resource returns what the event is about, empty if that cannot be told. The
+// data of a public event begin with the id of its resource, and nothing before
+// them is anybody's free text.
+func (e *event) resource() string {
+	lead := []byte(`"data":{"id":"`)
+	i := bytes.Index(e.body, lead)
+	if i < 0 {
+		return ""
+	}
+	rest := e.body[i+len(lead):]
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || end > 128 {
+		return ""
+	}
+	return string(rest[:end])
+}
+
+// errForeign marks a message that is not a public event as we write them.
+var errForeign = errors.New("not a public event")
+
+func parseEvent(seq uint64, h nats.Header, body []byte) (*event, error) {
+	e := &event{seq: seq, id: h.Get(headerEventID), typ: h.Get(headerEventType), organization: h.Get(headerOrganization), body: body}
+	var err, err2 error
+	e.logSeq, err = strconv.ParseUint(h.Get(headerLogSeq), 10, 64)
+	e.ordinal, err2 = strconv.ParseUint(h.Get(headerLogOrdinal), 10, 64)
+	if err != nil || err2 != nil || e.id == "" || len(e.id) > 128 || e.typ == "" || len(e.typ) > 128 {
+		return e, fmt.Errorf("%w: the message at sequence %d of %s", errForeign, seq, eventsStream)
+	}
+	return e, nil
+}
+
+// events reads the stream. It is safe for concurrent use.
+type events struct {
+	nc     *nats.Conn
+	stream jetstream.Stream
+}
+
+func openEvents(ctx context.Context, js jetstream.JetStream) (*events, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	stream, err := js.Stream(ctx, eventsStream)
+	if err != nil {
+		return nil, fmt.Errorf("look up the stream %s: %w", eventsStream, err)
+	}
+	return &events{nc: js.Conn(), stream: stream}, nil
+}
+
+// bounds returns the first sequence that is kept and the last that was given.
+func (s *events) bounds(ctx context.Context) (first, last uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	info, err := s.stream.Info(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	return info.State.FirstSeq, info.State.LastSeq, nil
+}
+
+// get returns one event, nil if it is not there.
+func (s *events) get(ctx context.Context, seq uint64) (*event, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	m, err := s.stream.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e, err := parseEvent(m.Sequence, m.Header, m.Data)
+	if errors.Is(err, errForeign) {
+		return nil, nil
+	}
+	return e, err
+}
+
+// read calls each for the events behind a sequence, in order, until it answers
+// false. Messages that are not events are given without an id.
+func (s *events) read(ctx context.Context, after uint64, each func(*event) bool) error {
+	consumer, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, InactiveThreshold: consumerIdle,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(readAhead))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		messages.Stop()
+		if !s.nc.IsConnected() {
+			return
+		}
+		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = s.stream.DeleteConsumer(bound, consumer.CachedInfo().Name)
+	}()
+	for {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		e, err := parseEvent(meta.Sequence.Stream, m.Headers(), m.Data())
+		if err != nil {
+			e = &event{seq: meta.Sequence.Stream}
+		}
+		if !each(e) {
+			return nil
+		}
+	}
+}
+
+// behind returns the sequence behind which all events were caused after the log
+// event with the given ordinal: EVENTS rises in the ordinal, so halving finds it.
+func (s *events) behind(ctx context.Context, ordinal uint64) (uint64, error) {
+	first, last, err := s.bounds(ctx)
+	if err != nil || last == 0 {
+		return 0, err
+	}
+	lo, hi := max(first, 1), last+1 // the first event that is later is in [lo, hi]
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		// Step over what is not there or not an event.
+		at := mid
+		var e *event
+		for e == nil && at < hi {
+			if e, err = s.get(ctx, at); err != nil {
+				return 0, err
+			}
+			at++
+		}
+		if e == nil || e.ordinal > ordinal {
+			hi = mid
+		} else {
+			lo = at
+		}
+	}
+	return lo - 1, nil
+}

@@ -1,0 +1,21 @@
+package delivery
+
+// Kill ends the worker as a kill would: what is under way is cut off, what is
+// pending is not recorded, and nothing is saved.
+func (w *Worker) Kill() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.stopping.Store(true)
+	w.abort()
+	for _, s := range w.slots {
+		s.mu.Lock()
+		s.fenced = true
+		s.mu.Unlock()
+	}
+	w.stop()
+	w.running.Wait()
+	w.inFlight.Wait()
+	w.committing.Wait()
+	_ = w.fold.store.Close()
+}

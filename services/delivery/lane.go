@@ -1,0 +1,274 @@
+package delivery
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+)
+
+// queueSize is how many events wait in memory for one endpoint.
+const queueSize = 64
+
+// lane is one endpoint at work. Everything in it is guarded by its slot's lock.
+type lane struct {
+	slot *slot
+	id   string
+	ep   *endpoint // nil until the log names it
+	gone bool      // the endpoint was deleted
+
+	// ctx ends the attempts in flight when the endpoint goes.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	// placed says that read is known: it came from a record, or was looked up.
+	placed bool
+	// read is the sequence up to which events were taken, passed over or found
+	// not wanted. While the lane is attached, the feed's place counts if higher.
+	read uint64
+	// rewound says that the recorded position is to be lowered to read.
+	rewound  bool
+	attached bool // fed by the shared reader
+	reading  bool // reads for itself, or waits for its turn to
+	starved  bool // waits for a token; guarded by tokens.mu
+
+	queue []*event // wanted, not begun, in order
+	// again holds deliveries whose next attempt is due and that wait for room.
+	again []uint64
+	// unsettled are events from the queue whose first record is not in a frame
+	// yet: the position stays before them.
+	unsettled map[uint64]struct{}
+	// inFlight are attempts under way, by sequence; byResource says of which
+	// resources.
+	inFlight   map[uint64]struct{}
+	byResource map[string]struct{}
+	// waits are the deliveries that wait for an attempt, by resource, in order:
+	// only the first of a resource may be attempted.
+	waits   map[string][]uint64
+	waiting int
+	// armed is when the next timer of a delivery fires.
+	armed map[uint64]time.Time
+
+	// failures and open are as the records so far say, in frames or not.
+	failures int
+	open     bool
+	// window is how many attempts may be in flight now: it grows with success and
+	// falls to one with failure, so that a receiver that hangs holds one token.
+	window int
+
+	// touched says that a frame is to carry the position.
+	touched bool
+	// drained is signalled when the queue has room again.
+	drained chan struct{}
+}
+
+func newLane(s *slot, id string) *lane {
+	l := &lane{
+		slot: s, id: id, unsettled: map[uint64]struct{}{}, inFlight: map[uint64]struct{}{}, byResource: map[string]struct{}{},
+		waits: map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
+	}
+	l.ctx, l.cancel = context.WithCancel(s.w.flights)
+	return l
+}
+
+// restore takes over what the slot's state says of the lane.
+func (l *lane) restore(row attempts.Endpoint) {
+	l.placed, l.read = true, row.Position
+	l.failures, l.open = int(row.Failures), row.Open() //nolint:gosec // a count
+	waiting, _ := l.slot.state.Waiting(l.id)           // memory does not fail
+	for _, d := range waiting {
+		l.wait(d.Resource, d.Seq)
+	}
+}
+
+// room reports whether the queue takes another event.
+func (l *lane) room() bool { return len(l.queue) < queueSize }
+
+// offer is the feed's: it answers false if the lane cannot take the event, and
+// is then detached.
+func (l *lane) offer(e *event) bool {
+	l.slot.mu.Lock()
+	defer l.slot.mu.Unlock()
+	if l.gone || !l.attached {
+		return false
+	}
+	if e.seq <= l.read || !l.ep.wants(e) || l.settled(e.seq) {
+		return true
+	}
+	if !l.room() {
+		l.attached, l.read = false, max(l.read, e.seq-1)
+		return false
+	}
+	l.take(e)
+	return true
+}
+
+// settled reports whether something was recorded of the event already: before
+// a restart, ahead of the position.
+func (l *lane) settled(seq uint64) bool {
+	_, ok, _ := l.slot.state.Delivery(l.id, seq) // memory does not fail
+	return ok
+}
+
+// take puts an event that the endpoint wants into the queue.
+func (l *lane) take(e *event) {
+	l.read = e.seq
+	l.queue = append(l.queue, e)
+	l.pump()
+}
+
+// may reports whether anything may be begun at all.
+func (l *lane) may() bool {
+	return l.ep != nil && !l.gone && l.ep.Enabled && l.slot.may() && len(l.inFlight) < min(l.window, l.slot.w.cfg.Concurrency)
+}
+
+// pump begins what can be begun: first what is due again, then the queue.
+func (l *lane) pump() {
+	for l.may() && len(l.again) > 0 {
+		seq := l.again[0]
+		d, ok := l.attemptable(seq)
+		if ok && !l.slot.w.tokens.take(l) {
+			return
+		}
+		l.again = l.again[1:]
+		if ok {
+			l.fly(flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1})
+		}
+	}
+	for l.may() && len(l.queue) > 0 && l.mayAdvance() {
+		e := l.queue[0]
+		resource := e.resource()
+		if due, wait := l.first(resource); wait {
+			l.queue = l.queue[1:]
+			l.unsettled[e.seq] = struct{}{}
+			l.wait(resource, e.seq)
+			l.slot.record(pending{lane: l, record: attempts.Record{
+				Kind: attempts.KindQueued, Endpoint: l.id, Seq: e.seq, EventID: e.id, EventType: e.typ, Resource: resource, At: time.Now(), Due: due,
+			}})
+			continue
+		}
+		if _, busy := l.byResource[resource]; busy && resource != "" {
+			break // the attempt under way decides; what is behind keeps its order
+		}
+		if !l.slot.w.tokens.take(l) {
+			break
+		}
+		l.queue = l.queue[1:]
+		l.unsettled[e.seq] = struct{}{}
+		l.fly(flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, event: e})
+	}
+	l.refill()
+}
+
+// first reports whether the first attempt of an event has to wait: behind an
+// earlier one of its resource, or for the ladder's first step, if that is not at
+// once.
+func (l *lane) first(resource string) (due time.Time, wait bool) {
+	if resource != "" && len(l.waits[resource]) > 0 {
+		return time.Time{}, true
+	}
+	ladder := l.slot.w.cfg.Ladder
+	if step, _ := ladder.Step(1); step > 0 {
+		due, _ = ladder.Due(1, time.Now(), jitter())
+	}
+	return due, !due.IsZero()
+}
+
+// mayAdvance reports whether the next event of the queue may be begun, besides
+// what is due again. While the circuit is open the earliest delivery that waits
+// is the probe; without any, the queue's first is.
+func (l *lane) mayAdvance() bool {
+	if l.open {
+		return l.waiting == 0 && len(l.inFlight) == 0
+	}
+	return l.waiting < MaxWaiting
+}
+
+// refill asks for a turn to read, if the lane is not fed and has room.
+func (l *lane) refill() {
+	if len(l.queue) > queueSize/2 {
+		return
+	}
+	select {
+	case l.drained <- struct{}{}:
+	default:
+	}
+	if l.attached || l.reading || l.gone || l.ep == nil || !l.slot.begun || l.slot.stopped() || !l.mayAdvance() {
+		return
+	}
+	l.reading = true
+	l.slot.w.running.Go(func() { l.slot.w.catchUp(l) })
+}
+
+// attemptable returns the delivery if it may be attempted now.
+func (l *lane) attemptable(seq uint64) (attempts.Delivery, bool) {
+	d, ok, _ := l.slot.state.Delivery(l.id, seq) // memory does not fail
+	if !ok || !d.Status.Waiting() {
+		return d, false
+	}
+	if _, busy := l.inFlight[seq]; busy {
+		return d, false
+	}
+	if _, busy := l.byResource[d.Resource]; busy && d.Resource != "" {
+		return d, false
+	}
+	if chain := l.waits[d.Resource]; d.Resource != "" && len(chain) > 0 && chain[0] != seq {
+		return d, false
+	}
+	if l.open {
+		first, _ := l.slot.state.First(l.id)
+		return d, first.Seq == seq
+	}
+	return d, true
+}
+
+// wait notes that a delivery waits for an attempt.
+func (l *lane) wait(resource string, seq uint64) {
+	chain := l.waits[resource]
+	at, found := slices.BinarySearch(chain, seq)
+	if found {
+		return
+	}
+	l.waiting++
+	l.waits[resource] = slices.Insert(chain, at, seq)
+}
+
+// unwait notes that it does not any more.
+func (l *lane) unwait(resource string, seq uint64) {
+	chain := l.waits[resource]
+	at, found := slices.BinarySearch(chain, seq)
+	if !found {
+		return
+	}
+	l.waiting--
+	if len(chain) == 1 {
+		delete(l.waits, resource)
+		return
+	}
+	l.waits[resource] = slices.Delete(chain, at, at+1)
+}
+
+// position is how far the endpoint is served: before everything that is not in
+// a frame yet.
+func (l *lane) position() uint64 {
+	p := l.read
+	if l.attached {
+		p = max(p, l.slot.w.feed.at.Load())
+	}
+	if len(l.queue) > 0 {
+		p = min(p, l.queue[0].seq-1)
+	}
+	for seq := range l.unsettled {
+		p = min(p, seq-1)
+	}
+	return p
+}
+
+// arm sets timers for everything that waits, by what the state says of it.
+func (l *lane) arm() {
+	waiting, _ := l.slot.state.Waiting(l.id) // memory does not fail
+	for _, d := range waiting {
+		l.slot.arm(l, d.Seq, d.Due)
+	}
+}

@@ -1,0 +1,273 @@
+package delivery
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
+)
+
+// maxPending is how many records wait for a frame before a slot begins no more
+// attempts.
+const maxPending = 10_000
+
+// slot is the part of the endpoints that one fence guards: their state as
+// recorded, their lanes, and what is to be recorded next.
+type slot struct {
+	w      *Worker
+	n      int
+	writer *attemptlog.Writer // of commit only
+
+	mu      sync.Mutex
+	state   *attempts.State
+	place   attempts.Place
+	lanes   map[string]*lane
+	pending []pending
+	timers  timers
+	begun   bool // attempts may start
+	fenced  bool // another worker has the slot
+	closing bool // commit ends when nothing is pending
+	// asked says that somebody wants a checkpoint; size is how many bytes were
+	// appended since the last one.
+	asked bool
+	size  int
+
+	work chan struct{} // capacity 1: something is pending
+	wake chan struct{} // capacity 1: the timers changed
+}
+
+// pending is a record on its way into a frame.
+type pending struct {
+	lane   *lane
+	record attempts.Record
+	// closes says that with this success the circuit closes.
+	closes bool
+	done   chan<- struct{} // closed when it is stored; may be nil
+}
+
+func recoverSlot(ctx context.Context, w *Worker, n int) (*slot, error) {
+	s := &slot{
+		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+	}
+	var err error
+	s.writer, err = w.attempts.Recover(ctx, n, func(seq uint64, f attempts.Frame) (err error) {
+		s.place, err = attempts.Apply(s.state, s.place, seq, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range s.state.Endpoints() {
+		l := newLane(s, row.ID)
+		l.restore(row)
+		s.lanes[row.ID] = l
+	}
+	return s, nil
+}
+
+// install takes an endpoint as the log has it now, nil if it is deleted.
+func (s *slot) install(id string, ep *endpoint) {
+	s.mu.Lock()
+	l, ok := s.lanes[id]
+	if ep == nil {
+		if !ok {
+			s.mu.Unlock()
+			return
+		}
+		organization := ""
+		if l.ep != nil {
+			organization = l.ep.Organization
+		}
+		s.drop(l)
+		s.mu.Unlock()
+		if s.w.feed != nil {
+			s.w.feed.forget(l, organization)
+		}
+		return
+	}
+	defer s.mu.Unlock()
+	if !ok {
+		l = newLane(s, id)
+		s.lanes[id] = l
+	}
+	old := l.ep
+	l.ep = ep
+	if s.begun && old != nil && (ep.Enabled && !old.Enabled || ep.URL != old.URL) {
+		// Somebody did something about it: see at once whether it helped.
+		l.arm()
+		if first, ok := s.state.First(id); ok && l.open {
+			l.again = append(l.again, first.Seq)
+		}
+	}
+	l.pump()
+}
+
+// drop ends a lane. Its attempts under way are given up, and nothing more is
+// recorded but the end.
+func (s *slot) drop(l *lane) {
+	l.gone, l.attached, l.queue, l.again = true, false, nil, nil
+	l.cancel()
+	delete(s.lanes, l.id)
+	kept := s.pending[:0]
+	for _, p := range s.pending {
+		if p.lane != l {
+			kept = append(kept, p)
+		}
+	}
+	s.pending = append(kept, pending{lane: l, record: attempts.Record{Kind: attempts.KindDropped, Endpoint: l.id, At: time.Now()}.Normal()})
+	s.signal()
+}
+
+// forgetUnknown drops the lanes of endpoints that were deleted while no worker
+// ran.
+func (s *slot) forgetUnknown(f *fold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, l := range s.lanes {
+		if !f.known(id) {
+			s.drop(l)
+		}
+	}
+}
+
+// begin lets the lanes work.
+func (s *slot) begin() {
+	s.mu.Lock()
+	var all []*lane
+	s.begun = true
+	for _, l := range s.lanes {
+		all = append(all, l)
+	}
+	s.mu.Unlock()
+	for _, l := range all {
+		// Most are where the shared reader begins; the others ask for a turn.
+		if l.placed {
+			s.w.feed.attach(l)
+		}
+		s.mu.Lock()
+		l.arm()
+		l.pump()
+		s.mu.Unlock()
+	}
+}
+
+func (s *slot) stopped() bool { return s.fenced || s.w.stopping.Load() }
+
+// may reports whether an attempt of the slot may start.
+func (s *slot) may() bool { return s.begun && !s.stopped() && len(s.pending) < maxPending }
+
+// record puts a record in line for the next frame.
+func (s *slot) record(p pending) {
+	if p.lane.gone || s.fenced {
+		return
+	}
+	p.record = p.record.Normal()
+	s.pending = append(s.pending, p)
+	s.signal()
+}
+
+func (s *slot) signal() {
+	select {
+	case s.work <- struct{}{}:
+	default:
+	}
+}
+
+// finish makes commit end once everything is recorded, positions included.
+func (s *slot) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	for _, l := range s.lanes {
+		l.touched = l.touched || l.placed
+	}
+	s.signal()
+}
+
+// timer is when a delivery's next attempt is due. A timer that is out of date is
+// found out when it fires.
+type timer struct {
+	at   time.Time
+	lane *lane
+	seq  uint64
+}
+
+type timers []timer
+
+func (t timers) Len() int           { return len(t) }
+func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
+func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) } //nolint:errcheck,forcetypeassert // only timers are pushed
+
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	x := (*t)[last]
+	(*t)[last] = timer{}
+	*t = (*t)[:last]
+	return x
+}
+
+// arm sets a delivery's timer, unless an earlier one is set; a zero time is now.
+func (s *slot) arm(l *lane, seq uint64, at time.Time) {
+	if set, ok := l.armed[seq]; ok && !at.Before(set) {
+		return
+	}
+	l.armed[seq] = at
+	heap.Push(&s.timers, timer{at, l, seq})
+	if first := s.timers[0]; first.lane == l && first.seq == seq {
+		select {
+		case s.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run fires timers until the worker stops.
+func (s *slot) run() {
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-s.w.life.Done():
+			return
+		case <-s.wake:
+		case <-next.C:
+		}
+		if wait := s.fire(time.Now()); wait > 0 {
+			next.Reset(wait)
+		}
+	}
+}
+
+// fire begins what is due and returns how long nothing else is, 0 if nothing
+// waits at all.
+func (s *slot) fire(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.timers) > 0 {
+		if wait := s.timers[0].at.Sub(now); wait > 0 {
+			return wait
+		}
+		t := heap.Pop(&s.timers).(timer) //nolint:errcheck,forcetypeassert // only timers are pushed
+		l := t.lane
+		if at, ok := l.armed[t.seq]; !ok || !at.Equal(t.at) {
+			continue // an earlier one was set and has fired
+		}
+		delete(l.armed, t.seq)
+		if l.gone {
+			continue
+		}
+		switch d, ok := l.attemptable(t.seq); {
+		case !ok || !l.ep.Enabled: // whoever changes that sets a timer
+		case d.Due.After(now):
+			s.arm(l, t.seq, d.Due)
+		default:
+			l.again = append(l.again, t.seq)
+			l.pump()
+		}
+	}
+	return 0
+}

@@ -1,0 +1,162 @@
+package delivery
+
+import (
+	"context"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
+
+const (
+	// sweepEvery and sweepLag say when a position is recorded although nothing
+	// was sent: so that a restart reads little again.
+	sweepEvery = 10 * time.Second
+	sweepLag   = 10_000
+	// KeepAttempts is how long attempts are kept behind a checkpoint, so that
+	// their history can be listed again if the listing's file is lost.
+	KeepAttempts = 7 * 24 * time.Hour
+
+	trimEvery     = time.Hour
+	lookEvery     = 10 * time.Second
+	minCheckpoint = 64 << 10
+)
+
+// sweep records positions that moved far without a record.
+func (w *Worker) sweep() {
+	for pause(w.life, sweepEvery) {
+		for _, s := range w.slots {
+			s.mu.Lock()
+			for _, l := range s.lanes {
+				row, _, _ := s.state.Endpoint(l.id) // memory does not fail
+				if l.placed && l.position() >= row.Position+sweepLag {
+					l.touched = true
+					s.signal()
+				}
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// checkpointShare is which part of ATTEMPTS the frames behind one slot's last
+// checkpoint may take: all slots together leave room for trimming to help.
+const checkpointShare = 4 * attempts.Slots
+
+func (w *Worker) measure(ctx context.Context) error {
+	u, err := w.attempts.Usage(ctx)
+	if err == nil && u.Limit > 0 {
+		w.checkpointSize = int(max(minCheckpoint, u.Limit/checkpointShare)) //nolint:gosec // a part of a disk
+	}
+	return err
+}
+
+// trimNow asks for room.
+func (w *Worker) trimNow() {
+	select {
+	case w.trimming <- struct{}{}:
+	default:
+	}
+}
+
+// trim removes attempts that are old, or all behind the last checkpoints when
+// half of the room is taken.
+func (w *Worker) trim() {
+	look, last := time.NewTicker(lookEvery), time.Now()
+	defer look.Stop()
+	for {
+		full := false
+		select {
+		case <-w.life.Done():
+			return
+		case <-w.trimming:
+			full = true
+		case <-look.C:
+		}
+		u, err := w.attempts.Usage(w.life)
+		full = full || err == nil && u.Limit > 0 && u.Bytes > u.Limit/2
+		if !full && time.Since(last) < trimEvery {
+			continue
+		}
+		last = time.Now()
+		for _, s := range w.slots {
+			if err := s.trim(w.life, full); err != nil && w.life.Err() == nil {
+				w.cfg.Logger.Warn("old attempts cannot be trimmed; trying again later", "slot", s.n, "error", err)
+			}
+		}
+	}
+}
+
+func (s *slot) trim(ctx context.Context, full bool) (err error) {
+	s.mu.Lock()
+	keep, fenced := s.place.Checkpoint, s.fenced
+	if full && s.place.Since > 0 {
+		s.asked = true
+	}
+	s.mu.Unlock()
+	if fenced {
+		return nil
+	}
+	if !full {
+		if keep, err = s.w.attempts.CheckpointBefore(ctx, s.n, time.Now().Add(-KeepAttempts)); err != nil {
+			return err
+		}
+	}
+	if keep == 0 {
+		return nil
+	}
+	return s.w.attempts.Trim(ctx, s.n, keep)
+}
+
+// Redeliver sends an event to an endpoint once more, from the first rung on,
+// whatever became of it before. It returns when that is recorded. seq is the
+// event's sequence in EVENTS.
+//
+// Errors are faults: NotFound, FailedPrecondition (its turn is still to come),
+// Unavailable.
+func (w *Worker) Redeliver(ctx context.Context, endpoint string, seq uint64) error {
+	if !w.ready.Load() {
+		return fault.New(fault.Unavailable, "Webhooks are not delivered by this process now; try again.")
+	}
+	e, err := w.events.get(ctx, seq)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "The event could not be read; try again.")
+	}
+	if e == nil {
+		return fault.New(fault.NotFound, "The event is no longer kept.")
+	}
+	done := make(chan struct{})
+	if err := w.slots[attempts.SlotOf(endpoint)].redeliver(endpoint, e, done); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	case <-w.flights.Done():
+	}
+	return fault.New(fault.Unavailable, "Whether the redelivery was recorded is not known; look at the delivery and try again.")
+}
+
+func (s *slot) redeliver(endpoint string, e *event, done chan<- struct{}) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, ok := s.lanes[endpoint]
+	switch {
+	case !ok || l.gone:
+		return fault.New(fault.NotFound, "There is no webhook endpoint %q.", endpoint)
+	case s.fenced || s.w.stopping.Load():
+		return fault.New(fault.Unavailable, "Webhooks are not delivered by this process now; try again.")
+	case !l.placed || e.seq > l.position() && !l.settled(e.seq):
+		return fault.New(fault.FailedPrecondition, "The event's turn at this endpoint is still to come.")
+	}
+	if _, busy := l.inFlight[e.seq]; busy {
+		return fault.New(fault.FailedPrecondition, "The event is being sent to this endpoint right now.")
+	}
+	now := time.Now()
+	l.wait(e.resource(), e.seq)
+	s.record(pending{lane: l, done: done, record: attempts.Record{
+		Kind: attempts.KindQueued, Endpoint: endpoint, Seq: e.seq, EventID: e.id, EventType: e.typ, Resource: e.resource(), At: now, Due: now,
+	}})
+	return nil
+}
