@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,10 +34,8 @@ var ErrLocked = errors.New("readmodel: the file is in use by another process")
 // treated as ErrCorrupt: it is folded again, never migrated.
 const format = 1
 
-// checkedSize is up to which size every page is checked when a file is opened.
-// Reading all pages of a larger file would hold up the start; there damage shows
-// when a page is first read.
-const checkedSize = 64 << 20
+// lockTimeout is how long opening waits for another process to let go.
+const lockTimeout = 2 * time.Second
 
 // mapped is how much address space is reserved for the file, so that growing it
 // does not wait for readers.
@@ -87,19 +86,14 @@ func (s *Store) open() (err error) {
 			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
 		}
 	}()
-	s.db, err = bolt.Open(s.path, 0o600, &bolt.Options{
-		Timeout: 2 * time.Second, InitialMmapSize: mapped, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
-	})
-	switch {
-	case errors.Is(err, bolt.ErrTimeout):
-		return fmt.Errorf("%w: %s", ErrLocked, s.path)
-	case errors.Is(err, os.ErrPermission):
+	if err := inspect(s.path); err != nil {
 		return err
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if err := s.check(); err != nil {
-		return err
+	s.db, err = bolt.Open(s.path, 0o600, &bolt.Options{
+		Timeout: lockTimeout, InitialMmapSize: mapped, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+	})
+	if err != nil {
+		return classify(s.path, err)
 	}
 	return s.db.Update(func(tx *bolt.Tx) error {
 		meta, err := tx.CreateBucketIfNotExists(metaBucket)
@@ -117,17 +111,18 @@ func (s *Store) open() (err error) {
 	})
 }
 
-func (s *Store) check() error {
-	info, err := os.Stat(s.path)
-	if err != nil || info.Size() > checkedSize {
+// classify tells a damaged file from one that is in use and from what the
+// operating system refuses, which says nothing about the file.
+func classify(path string, err error) error {
+	_, refused := errors.AsType[*os.PathError](err)
+	_, errno := errors.AsType[syscall.Errno](err)
+	switch {
+	case errors.Is(err, bolt.ErrTimeout):
+		return fmt.Errorf("%w: %s", ErrLocked, path)
+	case refused, errno:
 		return err
 	}
-	return s.db.View(func(tx *bolt.Tx) error {
-		for err := range tx.Check() {
-			return fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-		return nil
-	})
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
 // Remove deletes the file at path, so that the next Open starts from nothing.
