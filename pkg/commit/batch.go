@@ -27,35 +27,35 @@ type group struct {
 }
 
 // commit decides and appends until the batch is answered. It returns the
-// commands that did not fit into the frame.
+// commands that are not: those that did not fit into the frame, or, with an
+// error, all that it leaves without an answer.
 func (c *Committer) commit(ctx context.Context, batch []*pending) (rest []*pending, err error) {
 	for {
 		g, rest, snap, err := c.decide(batch)
 		if err != nil {
-			return nil, err
+			return batch, err
 		}
 		to, err := c.append(ctx, g)
 		snap.Close()
 		switch {
 		case err == nil:
 			if g.commits > 0 {
-				if err := c.replica.Commit(ctx, to, g.changes); err != nil {
-					return nil, err
-				}
+				err = c.replica.Commit(ctx, to, g.changes)
 			}
+			// Whatever became of the replica, the log holds the frame.
 			g.answer(to.Seq)
 			c.answered = len(g.decided)
-			return rest, nil
+			return rest, err
 		case errors.Is(err, errMoved):
 			tail, err := c.log.Tail(ctx)
 			if err != nil {
-				return nil, err
+				return batch, err
 			}
 			if err := c.replica.CatchUp(ctx, tail); err != nil {
-				return nil, err
+				return batch, err
 			}
 		default:
-			return nil, err
+			return batch, err
 		}
 	}
 }
@@ -93,7 +93,7 @@ func (c *Committer) decideOn(snap *replica.Snapshot, batch []*pending) (*group, 
 		switch {
 		case p.failed != nil:
 		case p.request.Command == nil: // asks only for a fresh state
-		case p.ctx.Err() != nil:
+		case p.ctx.Err() != nil, !p.take():
 			p.err = fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The request was given up before it was decided; nothing was changed.")
 		default:
 			full, err := g.take(p, at)
@@ -113,7 +113,7 @@ func (c *Committer) decideOn(snap *replica.Snapshot, batch []*pending) (*group, 
 // take decides one command and folds what it causes into the group. It reports
 // true, and changes nothing, if the command must wait for the next frame.
 func (g *group) take(p *pending, now time.Time) (full bool, err error) {
-	stamp := directory.Stamp{At: g.nextAt(now), FirstID: max(g.lastID+1, uint64(now.UnixMicro())*100)} //nolint:gosec // after 1970
+	stamp := directory.Stamp{At: g.nextAt(now), FirstID: max(g.lastID+1, uint64(max(now.UnixMicro(), 0))*100)} //nolint:gosec // not negative
 	out, err := directory.Decide(g.changes, p.request, stamp)
 	if err != nil {
 		if _, refused := errors.AsType[*fault.Error](err); !refused {
@@ -180,8 +180,12 @@ func (c *Committer) append(ctx context.Context, g *group) (readmodel.Checkpoint,
 			return to, nil
 		}
 		tail, err := c.log.Tail(ctx)
-		if err == nil && tail != to.Seq {
+		switch {
+		case err != nil:
+		case tail > to.Seq:
 			err = errMoved
+		case tail < to.Seq: // the log forgot what it acknowledged
+			err = &eventlog.MismatchError{Want: to.Position}
 		}
 		return to, err
 	}
@@ -198,32 +202,30 @@ func (c *Committer) append(ctx context.Context, g *group) (readmodel.Checkpoint,
 
 // store appends b and returns only when its fate is known, or ctx ends.
 func (c *Committer) store(ctx context.Context, expect eventlog.Position, b []byte, sum frame.Hash) (uint64, error) {
+	// Once an answer is missing, only an ack or what stands in the log settles
+	// it: that the log is full or away by now says nothing of the first attempt.
+	unknown := false
 	for {
 		seq, err := c.log.Append(ctx, expect, b)
 		switch {
 		case err == nil:
 			return seq, nil
-		case errors.Is(err, eventlog.ErrConflict):
+		case errors.Is(err, eventlog.ErrUnknown):
+			unknown = true
+			c.cfg.Logger.Warn("an append had no answer; sending the identical frame again", "frame", expect.Index+1, "error", err)
+		case errors.Is(err, eventlog.ErrConflict), unknown:
 			// Either somebody else's frame is there, or ours from an attempt
 			// whose answer was lost, or nothing: a replicated stream may refuse a
 			// lone writer for a moment (facts: code 10164).
 			seq, found, looked := c.look(ctx, expect, sum)
-			if looked == nil && found == absent {
-				break
-			}
-			if looked != nil {
-				err = looked
-				if ctx.Err() != nil || fatal(err) {
-					return 0, err
-				}
-				break
-			}
-			if found == foreign {
+			switch {
+			case looked != nil && fatal(looked):
+				return 0, looked
+			case looked == nil && found == foreign:
 				return 0, errMoved
+			case looked == nil && found == own:
+				return seq, nil
 			}
-			return seq, nil
-		case errors.Is(err, eventlog.ErrUnknown):
-			c.cfg.Logger.Warn("an append had no answer; sending the identical frame again", "frame", expect.Index+1, "error", err)
 		default:
 			return 0, err
 		}

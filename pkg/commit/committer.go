@@ -18,6 +18,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events/frame"
@@ -40,7 +42,14 @@ const (
 	// those were at least lingerFrom.
 	lingerAtMost = 300 * time.Microsecond
 	lingerFrom   = 8
+	// grace is how long a group commit under way may take after Run was told to
+	// end: an answer is worth more to its callers than not knowing.
+	grace = 2 * time.Second
 )
+
+// ErrStopped says that the Committer does not run any more and that the command
+// was not decided: it may be sent to whoever owns the log now.
+var ErrStopped = errors.New("commit: this process does not own the log")
 
 // Config says how a Committer works.
 type Config struct {
@@ -74,6 +83,9 @@ type Committer struct {
 	cfg     Config
 	queue   chan *pending
 
+	mu      sync.Mutex
+	stopped chan struct{} // closed when Run has ended and answered all it took
+
 	// answered is how many commands the last group answered; only Run uses it.
 	answered int
 }
@@ -84,6 +96,7 @@ type pending struct {
 	ctx     context.Context
 	request directory.Request
 	done    chan answer // capacity 1
+	state   atomic.Int32
 
 	// Set while its batch is under way.
 	key     directory.Key
@@ -92,6 +105,22 @@ type pending struct {
 	changed bool
 	failed  error // an internal failure: do not decide it again
 }
+
+// The states of a pending command. It is either decided or given up by its
+// caller, never both.
+const (
+	waiting int32 = iota
+	taken
+	abandoned
+)
+
+// take claims the command for deciding.
+func (p *pending) take() bool {
+	return p.state.CompareAndSwap(waiting, taken) || p.state.Load() == taken
+}
+
+// abandon gives the command up; false means that it is being decided.
+func (p *pending) abandon() bool { return p.state.CompareAndSwap(waiting, abandoned) }
 
 type answer struct {
 	result Result
@@ -106,14 +135,15 @@ func New(log eventlog.Log, r *replica.Replica, cfg Config) *Committer {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Committer{log: log, replica: r, cfg: cfg, queue: make(chan *pending, queued)}
+	return &Committer{log: log, replica: r, cfg: cfg, queue: make(chan *pending, queued), stopped: make(chan struct{})}
 }
 
 // Submit decides the request and returns once what it caused is durable.
 //
 // Errors: what directory.Decide refuses; Unavailable when the log cannot take
 // it or the outcome is not known in time (the request may still come to be:
-// sending it again is safe, as commands are idempotent or unique).
+// sending it again is safe, as commands are idempotent or unique); ErrStopped,
+// as a fault, when it was not decided because Run has ended.
 func (c *Committer) Submit(ctx context.Context, r directory.Request) (Result, error) {
 	return c.enqueue(&pending{ctx: ctx, request: r, done: make(chan answer, 1)})
 }
@@ -126,26 +156,67 @@ func (c *Committer) Refresh(ctx context.Context) error {
 }
 
 func (c *Committer) enqueue(p *pending) (Result, error) {
+	c.mu.Lock()
+	stopped := c.stopped
+	c.mu.Unlock()
+	select {
+	case <-stopped:
+		return Result{}, notOwner()
+	default:
+	}
 	select {
 	case c.queue <- p:
+	case <-stopped:
+		return Result{}, notOwner()
 	case <-p.ctx.Done():
 		return Result{}, fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The server is busy; nothing was changed. Try again.")
 	}
 	select {
 	case a := <-p.done:
 		return a.result, a.err
+	case <-stopped:
+		// What Run took, it has answered; what it left in the queue, nobody decides.
+		if p.abandon() {
+			return Result{}, notOwner()
+		}
+		a := <-p.done
+		return a.result, a.err
 	case <-p.ctx.Done():
-		return Result{}, fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The log did not answer in time; the outcome is not known. Try again.")
+		if p.abandon() {
+			return Result{}, fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The server is busy; nothing was changed. Try again.")
+		}
+		select {
+		case a := <-p.done:
+			return a.result, a.err
+		default:
+			return Result{}, fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The log did not answer in time; the outcome is not known. Try again.")
+		}
 	}
 }
 
-// Run serves until ctx ends, then refuses what still waits. It first catches
-// up with the log.
+func notOwner() error {
+	return fault.Wrap(fault.Unavailable, ErrStopped, "This server does not own the log at the moment; nothing was changed. Try again.")
+}
+
+// Run serves until ctx ends, then answers what it took and refuses what still
+// waits. It first catches up with the log. It may be called again.
 //
 // Errors: those that make the log or the state unusable; the caller decides
 // whether to run again.
 func (c *Committer) Run(ctx context.Context) error {
-	defer c.refuse()
+	stopped := make(chan struct{})
+	c.mu.Lock()
+	select {
+	case <-c.stopped: // a run before this one
+		c.stopped = stopped
+	default:
+		stopped = c.stopped // callers wait already
+	}
+	c.mu.Unlock()
+	defer func() {
+		close(stopped)
+		c.refuse()
+	}()
 	tail, err := c.log.Tail(ctx)
 	if err != nil {
 		return err
@@ -153,16 +224,18 @@ func (c *Committer) Run(ctx context.Context) error {
 	if err := c.replica.CatchUp(ctx, tail); err != nil {
 		return err
 	}
+	finishing, cancel := outliving(ctx, grace)
+	defer cancel()
 	var carry []*pending // taken from the queue, not yet in a frame
 	for {
 		batch, err := c.collect(ctx, carry)
 		if err != nil {
-			answerAll(carry, fault.Wrap(fault.Unavailable, err, "The server is stopping; nothing was changed. Try again."))
+			answerAll(carry, notOwner())
 			return nil
 		}
-		rest, err := c.commit(ctx, batch)
+		rest, err := c.commit(finishing, batch)
 		if err != nil {
-			c.fail(batch, err)
+			c.fail(rest, err)
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -172,8 +245,26 @@ func (c *Committer) Run(ctx context.Context) error {
 			carry = nil
 			continue
 		}
-		carry = rest
+		if carry = rest; ctx.Err() != nil {
+			answerAll(carry, notOwner())
+			return nil
+		}
 	}
+}
+
+// outliving returns a context that ends the given time after its parent.
+func outliving(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	child, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(by)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-child.Done():
+		}
+	})
+	return child, func() { stop(); cancel() }
 }
 
 // fatal reports whether deciding again cannot help.
@@ -181,7 +272,10 @@ func fatal(err error) bool {
 	if _, ok := errors.AsType[*frame.UnknownVersionError](err); ok {
 		return true
 	}
-	return errors.Is(err, eventlog.ErrDamaged)
+	if _, ok := errors.AsType[*eventlog.MismatchError](err); ok {
+		return true
+	}
+	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, replica.ErrBroken)
 }
 
 // collect waits for a command and takes what else is there.
@@ -232,7 +326,7 @@ func (c *Committer) refuse() {
 	for {
 		select {
 		case p := <-c.queue:
-			p.done <- answer{err: fault.New(fault.Unavailable, "This server does not own the log at the moment; nothing was changed. Try again.")}
+			p.done <- answer{err: notOwner()}
 		default:
 			return
 		}

@@ -58,11 +58,11 @@ func final(err error) bool {
 	if _, ok := errors.AsType[*eventlog.MismatchError](err); ok {
 		return true
 	}
-	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, errBroken)
+	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, ErrBroken)
 }
 
-// errBroken marks failures of the fold itself.
-var errBroken = errors.New("replica: the state cannot be folded further")
+// ErrBroken says that the fold or the file failed: nothing is served any more.
+var ErrBroken = errors.New("replica: the state cannot be folded further")
 
 func (r *Replica) read(ctx context.Context, until uint64) error {
 	reader, err := r.source.Open(ctx, r.At().Position)
@@ -79,7 +79,7 @@ func (r *Replica) read(ctx context.Context, until uint64) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			return errors.Join(errBroken, err)
+			return errors.Join(ErrBroken, err)
 		}
 		if until > 0 && e.Position.Seq >= until {
 			return nil
@@ -137,7 +137,7 @@ func (r *Replica) flush() {
 	if err != nil {
 		// The rows stay readable in frozen, but the file can no longer be
 		// trusted to take more: stop rather than grow without bound.
-		r.broken = errors.Join(errBroken, err)
+		r.broken = errors.Join(ErrBroken, err)
 		r.log.Error("the read model cannot be written", "file", r.store.Path(), "error", err)
 	} else {
 		r.frozen = nil

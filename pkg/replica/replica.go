@@ -226,7 +226,9 @@ func (r *Replica) fold(ctx context.Context, e eventlog.Entry) error {
 		for _, ev := range c.Events {
 			changes, err := directory.Evolve(top, ev)
 			if err != nil {
-				r.broken = fmt.Errorf("fold the frame at sequence %d: %w", e.Position.Seq, err)
+				r.broken = fmt.Errorf("%w: fold the frame at sequence %d: %w", ErrBroken, e.Position.Seq, err)
+				close(r.moved) // let waiters see it
+				r.moved = make(chan struct{})
 				return r.broken
 			}
 			top.Apply(changes)
