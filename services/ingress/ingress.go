@@ -53,6 +53,9 @@ const ownership = "partition.0"
 // patience is how long a request waits for the log before it is answered 503.
 const patience = 10 * time.Second
 
+// retryAfter is the pause before an unreachable log is asked again.
+const retryAfter = 100 * time.Millisecond
+
 // Ingress is safe for concurrent use.
 type Ingress struct {
 	cfg       Config
@@ -96,30 +99,60 @@ func (i *Ingress) Start(ctx context.Context) error {
 			return fmt.Errorf("fold the log: %w", err)
 		}
 		i.owner.Store(true)
-		i.tasks.Go(func() {
-			if err := i.committer.Run(running); err != nil && running.Err() == nil {
-				i.halt(err)
-			}
-		})
+		i.tasks.Go(func() { i.decide(running) })
 		return nil
 	}
 	i.tasks.Go(func() { i.take(running) })
 	return nil
 }
 
-// take follows the log, and owns it whenever it holds the lease.
+// decide owns the log as the only process that can. A log that cannot be
+// reached for a while is tried again.
+func (i *Ingress) decide(ctx context.Context) {
+	defer i.owner.Store(false)
+	for {
+		err := i.committer.Run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, eventlog.ErrUnavailable) {
+			i.halt(err)
+			return
+		}
+		i.cfg.Logger.Warn("the log cannot be reached; trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+// take follows the log, and owns it whenever it holds the lease. It stops
+// asking for the lease once this process cannot follow or decide any more, so
+// that another one may.
 func (i *Ingress) take(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	pause := make(chan chan struct{}) // the owner asks the follower to stop
-	i.tasks.Go(func() { i.follow(ctx, pause) })
-	i.cfg.Leases.Hold(ctx, ownership, func(ctx context.Context) error {
+	i.tasks.Go(func() {
+		defer cancel()
+		i.follow(ctx, pause)
+	})
+	i.cfg.Leases.Hold(ctx, ownership, func(held context.Context) error {
 		resume := make(chan struct{})
 		select {
 		case pause <- resume:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-held.Done():
+			return context.Cause(held)
 		}
 		defer close(resume)
-		return i.own(ctx)
+		err := i.own(held)
+		if err != nil && held.Err() == nil && !errors.Is(err, eventlog.ErrUnavailable) {
+			i.halt(err)
+			cancel()
+		}
+		return err
 	})
 }
 
@@ -154,13 +187,11 @@ func (i *Ingress) follow(ctx context.Context, pause <-chan chan struct{}) {
 
 // own decides until ctx ends or the committer cannot go on.
 func (i *Ingress) own(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	sub, err := i.serveCommands(ctx)
+	stop, err := i.serveCommands(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", eventlog.ErrUnavailable, err)
 	}
-	defer func() { _ = sub.Unsubscribe() }()
+	defer stop()
 	i.owner.Store(true)
 	defer i.owner.Store(false)
 	return i.committer.Run(ctx)
@@ -189,7 +220,13 @@ func (i *Ingress) Submit(ctx context.Context, r directory.Request) (commit.Resul
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if i.owner.Load() {
-		return i.committer.Submit(ctx, r)
+		res, err := i.committer.Submit(ctx, r)
+		if i.cfg.Conn == nil || !errors.Is(err, commit.ErrStopped) {
+			return res, err
+		}
+	}
+	if i.cfg.Conn == nil {
+		return commit.Result{}, fault.Wrap(fault.Unavailable, i.Err(), "This server cannot write to the log; nothing was changed. The operator's log has the cause.")
 	}
 	return i.forward(ctx, r)
 }
@@ -208,7 +245,9 @@ func (i *Ingress) Fresh(ctx context.Context) error {
 	}
 	if i.owner.Load() {
 		// Somebody else appended: this process lost the log and does not know yet.
-		return i.committer.Refresh(ctx)
+		if err := i.committer.Refresh(ctx); !errors.Is(err, commit.ErrStopped) {
+			return err
+		}
 	}
 	if err := i.replica.Wait(ctx, tail); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "This server is catching up with the log. Try again.")
@@ -235,23 +274,33 @@ func (i *Ingress) Snapshot(ctx context.Context) (*replica.Snapshot, error) {
 // At returns how far the replica is.
 func (i *Ingress) At() eventlog.Position { return i.replica.At().Position }
 
-// Ready reports whether a write would succeed now, without writing: the log is
-// whole and has room, the state is fresh, and the log has an owner.
-func (i *Ingress) Ready(ctx context.Context) error {
+// Err returns why this process cannot follow the log any more, nil while it
+// does.
+func (i *Ingress) Err() error {
 	i.mu.Lock()
-	err := i.err
-	i.mu.Unlock()
-	if err != nil {
+	defer i.mu.Unlock()
+	return i.err
+}
+
+// Ready reports whether a write would succeed now, without writing: the log is
+// whole and has room, the state is fresh and can be read, and the log has an
+// owner.
+func (i *Ingress) Ready(ctx context.Context) error {
+	if err := i.Err(); err != nil {
 		return err
 	}
 	if err := i.cfg.Log.Check(ctx); err != nil {
 		return err
 	}
-	if err := i.Fresh(ctx); err != nil {
+	if err := i.Read(ctx, func(directory.View) error { return nil }); err != nil {
 		return err
 	}
-	if i.cfg.Leases != nil && !i.owner.Load() {
-		return i.ping(ctx)
+	switch {
+	case i.owner.Load():
+		return nil
+	case i.cfg.Conn == nil:
+		return fault.New(fault.Unavailable, "This server is stopping.")
 	}
-	return nil
+	_, err := owner(ctx, i.cfg.Conn)
+	return err
 }

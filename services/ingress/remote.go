@@ -8,20 +8,34 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 
 	"github.com/rollcallhq/rollcall/pkg/commit"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
-// CommandSubject is where the owner of partition 0 takes commands.
+// CommandSubject is where the owner of partition 0 says on which subject it
+// takes commands. That subject is new for every tenure: a command reaches one
+// owner and never two, also while a former one has not noticed yet that it lost
+// the log, and none waits at one that has vanished without a word.
 const CommandSubject = "cmd.0"
 
-// maxInFlight bounds how many commands of other processes are under way here.
-const maxInFlight = 4096
+const (
+	// maxInFlight bounds how many commands of other processes are under way here.
+	maxInFlight = 4096
+	// askWithin bounds the wait for an owner to name its subject.
+	askWithin = 500 * time.Millisecond
+	// askAgain is the pause before that question is repeated.
+	askAgain = 50 * time.Millisecond
+	// drainWithin bounds how long a former owner answers what had reached it.
+	drainWithin = time.Second
+)
 
 // reply is the answer to a command between processes.
 type reply struct {
+	// Moved says that the command was not decided, since the tenure has ended.
+	Moved   bool        `json:"moved,omitempty"`
 	Error   *replyError `json:"error,omitempty"`
 	Seq     uint64      `json:"seq,omitempty"`
 	Changed bool        `json:"changed,omitempty"`
@@ -35,14 +49,13 @@ type replyError struct {
 	Detail string       `json:"detail"`
 }
 
-// serveCommands answers other processes' commands until it is unsubscribed.
-func (i *Ingress) serveCommands(ctx context.Context) (*nats.Subscription, error) {
+// serveCommands answers other processes' commands until the returned function
+// is called, which waits until all that arrived is answered.
+func (i *Ingress) serveCommands(ctx context.Context) (stop func(), err error) {
+	ctx = context.WithoutCancel(ctx) // the committer answers what it took
+	own := CommandSubject + "." + nuid.Next()
 	slots := make(chan struct{}, maxInFlight)
-	return i.cfg.Conn.Subscribe(CommandSubject, func(m *nats.Msg) {
-		if len(m.Data) == 0 { // a ping: is there an owner?
-			_ = m.Respond([]byte("{}"))
-			return
-		}
+	commands, err := i.cfg.Conn.Subscribe(own, func(m *nats.Msg) {
 		select {
 		case slots <- struct{}{}:
 		default:
@@ -62,6 +75,27 @@ func (i *Ingress) serveCommands(ctx context.Context) (*nats.Subscription, error)
 			i.respond(m, res, err)
 		}()
 	})
+	if err != nil {
+		return nil, err
+	}
+	questions, err := i.cfg.Conn.Subscribe(CommandSubject, func(m *nats.Msg) { _ = m.Respond([]byte(own)) })
+	if err != nil {
+		return nil, errors.Join(err, commands.Unsubscribe())
+	}
+	return func() {
+		_ = questions.Unsubscribe()
+		drained := make(chan struct{})
+		commands.SetClosedHandler(func(string) { close(drained) })
+		if commands.Drain() == nil {
+			select {
+			case <-drained:
+			case <-time.After(drainWithin):
+			}
+		}
+		for range maxInFlight { // those that are being answered
+			slots <- struct{}{}
+		}
+	}, nil
 }
 
 func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
@@ -69,7 +103,10 @@ func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
 	if err == nil && res.Row != nil {
 		out.Row, err = directory.EncodeRow(res.Row)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, commit.ErrStopped):
+		out = reply{Moved: true}
+	case err != nil:
 		f := fault.Of(err)
 		if f.Kind == fault.Internal {
 			i.cfg.Logger.Error("a command failed", "error", err)
@@ -99,54 +136,69 @@ func (i *Ingress) forward(ctx context.Context, r directory.Request) (commit.Resu
 }
 
 // Forward sends a request to the owner of the log, whoever that is. While there
-// is none it waits for one, as long as ctx allows.
+// is none it waits for one, as long as ctx allows. An owner decides it at most
+// once.
 //
-// Errors: the owner's refusal; Unavailable without an owner or an answer.
+// Errors: the owner's refusal; TooLarge for a command that the NATS server does
+// not carry; Unavailable without an owner or an answer.
 func Forward(ctx context.Context, nc *nats.Conn, r directory.Request) (commit.Result, error) {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return commit.Result{}, fmt.Errorf("write command: %w", err)
 	}
 	for {
-		m, err := nc.RequestWithContext(ctx, CommandSubject, body)
+		to, err := owner(ctx, nc)
 		if err == nil {
-			return readReply(m.Data)
-		}
-		if !errors.Is(err, nats.ErrNoResponders) {
-			return commit.Result{}, fault.Wrap(fault.Unavailable, err, "The owner of the log did not answer; the outcome is not known. Try again.")
+			var m *nats.Msg
+			m, err = nc.RequestWithContext(ctx, to, body)
+			switch {
+			case err == nil:
+				res, moved, err := readReply(m.Data)
+				if !moved {
+					return res, err
+				}
+			case errors.Is(err, nats.ErrNoResponders): // it has just stopped
+			case errors.Is(err, nats.ErrMaxPayload):
+				return commit.Result{}, fault.Wrap(fault.TooLarge, err, "This change is larger than one command can be; split it into several requests.")
+			default:
+				return commit.Result{}, fault.Wrap(fault.Unavailable, err, "The owner of the log did not answer; the outcome is not known. Try again.")
+			}
 		}
 		select {
 		case <-ctx.Done():
-			return commit.Result{}, fault.Wrap(fault.Unavailable, err, "No server owns the log at the moment; nothing was changed. Try again.")
-		case <-time.After(50 * time.Millisecond):
+			return commit.Result{}, fault.Wrap(fault.Unavailable, errors.Join(err, context.Cause(ctx)), "No server owns the log at the moment; nothing was changed. Try again.")
+		case <-time.After(askAgain):
 		}
 	}
 }
 
-func readReply(b []byte) (commit.Result, error) {
+// owner asks for the subject on which the owner of the log takes commands.
+func owner(ctx context.Context, nc *nats.Conn) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	m, err := nc.RequestWithContext(ctx, CommandSubject, nil)
+	if err != nil {
+		return "", fault.Wrap(fault.Unavailable, err, "No server owns the log at the moment.")
+	}
+	return string(m.Data), nil
+}
+
+func readReply(b []byte) (res commit.Result, moved bool, err error) {
 	var in reply
 	if err := json.Unmarshal(b, &in); err != nil {
-		return commit.Result{}, fmt.Errorf("read the owner's answer: %w", err)
+		return commit.Result{}, false, fmt.Errorf("read the owner's answer: %w", err)
+	}
+	if in.Moved {
+		return commit.Result{}, true, nil
 	}
 	if e := in.Error; e != nil {
-		return commit.Result{}, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason)
+		return commit.Result{}, false, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason)
 	}
-	res := commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key)}
+	res = commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key)}
 	if len(in.Row) > 0 {
-		var err error
 		if res.Row, err = directory.DecodeRow(res.Key, in.Row); err != nil {
-			return commit.Result{}, err
+			return commit.Result{}, false, err
 		}
 	}
-	return res, nil
-}
-
-// ping asks whether the log has an owner.
-func (i *Ingress) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if _, err := i.cfg.Conn.RequestWithContext(ctx, CommandSubject, nil); err != nil {
-		return fault.Wrap(fault.Unavailable, err, "No server owns the log at the moment.")
-	}
-	return nil
+	return res, false, nil
 }
