@@ -13,7 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// recovered turns a panic into a 500 that reveals nothing.
+// recovered turns a panic into a 500 that reveals nothing. An answer that was
+// sent in part is cut off, so that no client takes it for the whole.
 func recovered(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) (err error) {
@@ -26,9 +27,10 @@ func recovered(log *slog.Logger) echo.MiddlewareFunc {
 					panic(p)
 				}
 				log.Error("a handler panicked", "route", c.Path(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				if !c.Response().Committed {
-					err = c.JSON(http.StatusInternalServerError, map[string]string{"message": "The server failed to handle this request; the operator's log has the cause."})
+				if c.Response().Committed {
+					panic(http.ErrAbortHandler)
 				}
+				err = c.JSON(http.StatusInternalServerError, map[string]string{"message": "The server failed to handle this request; the operator's log has the cause."})
 			}()
 			return next(c)
 		}
@@ -36,7 +38,7 @@ func recovered(log *slog.Logger) echo.MiddlewareFunc {
 }
 
 // observe logs each request at debug level, by its route: paths and queries can
-// hold personal data, headers secrets.
+// hold personal data, headers secrets. Errors have become answers by then.
 func observe(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -44,10 +46,12 @@ func observe(log *slog.Logger) echo.MiddlewareFunc {
 				return next(c)
 			}
 			started := time.Now()
-			err := next(c)
+			if err := next(c); err != nil {
+				c.Error(err)
+			}
 			log.Debug("request", "method", c.Request().Method, "route", c.Path(), "status", c.Response().Status,
 				"took", time.Since(started), "bytes", c.Response().Size)
-			return err
+			return nil
 		}
 	}
 }
@@ -71,22 +75,30 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	return m
 }
 
+// observe counts requests. It has errors answered at once: their status is not
+// known before.
 func (m *metrics) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		started := time.Now()
-		err := next(c)
-		route := c.Path()
-		if route == "" {
-			route = "none"
+		defer func() { m.count(c, time.Since(started)) }()
+		if err := next(c); err != nil {
+			c.Error(err)
 		}
-		method := c.Request().Method
-		switch method {
-		case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
-		default:
-			method = "other" // a client must not be able to make metrics grow
-		}
-		m.requests.WithLabelValues(method, route, strconv.Itoa(c.Response().Status)).Inc()
-		m.seconds.WithLabelValues(method, route).Observe(time.Since(started).Seconds())
-		return err
+		return nil
 	}
+}
+
+func (m *metrics) count(c echo.Context, took time.Duration) {
+	route := c.Path()
+	if route == "" {
+		route = "none"
+	}
+	method := c.Request().Method
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
+	default:
+		method = "other" // a client must not be able to make metrics grow
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(c.Response().Status)).Inc()
+	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 }

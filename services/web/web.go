@@ -67,7 +67,7 @@ func New(cfg Config) (*Server, error) {
 	e.IPExtractor = extract
 	s := &Server{Echo: e, cfg: cfg, done: make(chan error, 1)}
 	m := newMetrics(cfg.Registry)
-	e.Use(recovered(cfg.Logger), m.observe, observe(cfg.Logger))
+	e.Use(m.observe, observe(cfg.Logger), recovered(cfg.Logger))
 	e.GET("/healthz", func(c echo.Context) error { return c.String(http.StatusOK, "ok\n") })
 	e.GET("/readyz", s.ready)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{})))
