@@ -122,12 +122,13 @@ func (r *Replica) pending() int {
 // flush writes the active layer to the file and drops it.
 func (r *Replica) flush() {
 	r.mu.Lock()
-	if r.broken != nil || r.active.Len() == 0 {
+	if r.broken != nil || r.at == r.stored { // frames without rows move the position too
 		r.mu.Unlock()
 		return
 	}
 	r.frozen, r.active = r.active, directory.NewOverlay(directory.Empty{})
 	frozen, to := r.frozen, r.at
+	r.stored = to
 	r.mu.Unlock()
 
 	err := r.store.Change(to, frozen.Changes, nil)

@@ -46,15 +46,17 @@ type Replica struct {
 	source eventlog.Source
 	store  *readmodel.Store
 	log    *slog.Logger
+	limit  int // maxRows
 
 	mu      sync.RWMutex
 	active  *directory.Overlay
 	frozen  *directory.Overlay // nil while nothing is being written
 	at      readmodel.Checkpoint
-	moved   chan struct{} // closed and replaced when at moves
-	written chan struct{} // closed and replaced when frozen is dropped
-	dirty   chan struct{} // capacity 1: there is something to write
-	broken  error         // the file or a fold failed: nothing is served any more
+	stored  readmodel.Checkpoint // what the file, once frozen is dropped, is at
+	moved   chan struct{}        // closed and replaced when at moves
+	written chan struct{}        // closed and replaced when frozen is dropped
+	dirty   chan struct{}        // capacity 1: there is something to write
+	broken  error                // the file or a fold failed: nothing is served any more
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -69,7 +71,7 @@ func Open(ctx context.Context, path string, source eventlog.Source, log *slog.Lo
 		return nil, err
 	}
 	r := &Replica{
-		source: source, store: store, log: log, at: at,
+		source: source, store: store, log: log, limit: maxRows, at: at, stored: at,
 		active: directory.NewOverlay(directory.Empty{}),
 		moved:  make(chan struct{}), written: make(chan struct{}), dirty: make(chan struct{}, 1), done: make(chan struct{}),
 	}
@@ -197,7 +199,7 @@ func (r *Replica) room(ctx context.Context) error {
 		if broken != nil {
 			return broken
 		}
-		if n < maxRows {
+		if n < r.limit {
 			return nil
 		}
 		select {
