@@ -108,6 +108,7 @@ func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took ti
 		At: at, Attempt: f.attempt, Duration: took, Status: r.Status, Class: string(r.Class), Error: r.Text,
 	}
 	closes := l.judge(&rec, r)
+	l.unstored[f.seq] = struct{}{}
 	s.record(pending{lane: l, record: rec, closes: closes})
 	l.pump()
 }
@@ -136,11 +137,11 @@ func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
 		l.open, rec.Opens = true, true
 	}
 	if rec.Outcome == attempts.Failed {
-		l.wait(rec.Resource, rec.Seq)
+		l.wait(rec.Resource, rec.Seq) // what is behind it goes on waiting
 	} else {
 		l.unwait(rec.Resource, rec.Seq)
+		l.follow(rec.Resource)
 	}
-	l.follow(rec.Resource)
 	return false
 }
 

@@ -155,6 +155,7 @@ func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
 // recorded sets the timers that follow from a record, once its row is there.
 func (l *lane) recorded(p *pending) {
 	r := &p.record
+	delete(l.unstored, r.Seq)
 	switch {
 	case p.closes:
 		l.arm() // everything is due

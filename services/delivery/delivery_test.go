@@ -234,9 +234,10 @@ func TestOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natslog.Sizes{})
 	var failed sync.Map
+	fails := func(id string) bool { return id[len(id)-5]%3 == 0 }
 	rc := w.receiver("whe_1", func(_ int, r request) int {
-		// Every third event fails the first time.
-		if _, seen := failed.LoadOrStore(r.id, true); !seen && r.id[len(r.id)-5]%3 == 0 {
+		// About every third event fails the first time.
+		if _, seen := failed.LoadOrStore(r.id, true); !seen && fails(r.id) {
 			return http.StatusServiceUnavailable
 		}
 		return http.StatusOK
@@ -247,7 +248,12 @@ func TestOrder(t *testing.T) {
 	for i := range 60 {
 		list = append(list, "diruser_"+string(rune('a'+i%4)))
 	}
-	w.publish("org_1", userUpdated, list...)
+	failures := uint64(0)
+	for _, p := range w.publish("org_1", userUpdated, list...) {
+		if fails(p.id) {
+			failures++
+		}
+	}
 	until(t, "all are delivered", func() bool { return d.Stats().Delivered == 60 })
 	last := map[string]string{}
 	tried := map[string]bool{}
@@ -259,7 +265,7 @@ func TestOrder(t *testing.T) {
 		}
 		last[resource], tried[r.id] = r.id, true
 	}
-	if s := d.Stats(); s.Failed != 20 || s.Queued == 0 || len(tried) != 60 {
+	if s := d.Stats(); s.Failed != failures || s.Queued == 0 || len(tried) != 60 {
 		t.Errorf("stats %+v, %d events", s, len(tried))
 	}
 }
@@ -322,8 +328,9 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	publish("early", 150)
+	long := "0s,200ms" + strings.Repeat(",1s", 18) // no delivery dies while it is tried
 	for round := range 4 {
-		d := w.worker(withLadder(t, "0s,200ms,1s,1h"), func(c *delivery.Config) { c.Circuit = 1000 })
+		d := w.worker(withLadder(t, long), func(c *delivery.Config) { c.Circuit = 1000 })
 		publish("round", 100)
 		n := flaky.count()
 		until(t, "some of it", func() bool { return flaky.count() >= n+40 })
@@ -335,7 +342,7 @@ func TestRestart(t *testing.T) {
 		}
 	}
 	fail.Store(false)
-	d := w.worker(withLadder(t, "0s,200ms,1s,2s"), func(c *delivery.Config) { c.Circuit = 1000 })
+	d := w.worker(withLadder(t, long), func(c *delivery.Config) { c.Circuit = 1000 })
 	publish("late", 20)
 	for _, rc := range []*receiver{flaky, steady} {
 		until(t, "everything arrives", func() bool { return len(rc.ids()) == len(want) })
@@ -458,9 +465,9 @@ func TestTrimmedEvents(t *testing.T) {
 	// A new URL makes the first delivery be tried at once; its event is gone, so
 	// it is a dead letter, and the next one closes the circuit.
 	w.configure("whe_1", rc.URL+"/moved", true, "*")
-	until(t, "the rest arrives", func() bool { return len(rc.ids()) == 101 })
+	until(t, "the rest arrives", func() bool { return len(rc.ids()) == 101 && d.Stats().Delivered == 100 })
 	s := d.Stats()
-	if s.Dead != 1 || s.Skipped == 0 || s.Delivered != 100 {
+	if s.Dead != 1 || s.Skipped == 0 {
 		t.Errorf("stats %+v", s)
 	}
 	_, rows := w.rows("whe_1")

@@ -122,7 +122,7 @@ func (f *fold) known(id string) bool {
 // catchUp folds up to the log's end.
 func (f *fold) catchUp(ctx context.Context) error {
 	tail, err := f.source.Tail(ctx)
-	if err != nil {
+	if err != nil || tail == 0 {
 		return err
 	}
 	return f.read(ctx, tail, func(string, *endpoint) {})

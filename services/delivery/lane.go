@@ -43,6 +43,9 @@ type lane struct {
 	// resources.
 	inFlight   map[uint64]struct{}
 	byResource map[string]struct{}
+	// unstored are attempts that have landed and whose record is not stored yet:
+	// what the state says of them is out of date, so they are not attempted again.
+	unstored map[uint64]struct{}
 	// waits are the deliveries that wait for an attempt, by resource, in order:
 	// only the first of a resource may be attempted.
 	waits   map[string][]uint64
@@ -66,7 +69,8 @@ type lane struct {
 func newLane(s *slot, id string) *lane {
 	l := &lane{
 		slot: s, id: id, unsettled: map[uint64]struct{}{}, inFlight: map[uint64]struct{}{}, byResource: map[string]struct{}{},
-		waits: map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
+		unstored: map[uint64]struct{}{},
+		waits:    map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
 	}
 	l.ctx, l.cancel = context.WithCancel(s.w.flights)
 	return l
@@ -209,6 +213,9 @@ func (l *lane) attemptable(seq uint64) (attempts.Delivery, bool) {
 	}
 	if _, busy := l.inFlight[seq]; busy {
 		return d, false
+	}
+	if _, stale := l.unstored[seq]; stale {
+		return d, false // its record sets the timer
 	}
 	if _, busy := l.byResource[d.Resource]; busy && d.Resource != "" {
 		return d, false
