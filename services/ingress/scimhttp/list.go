@@ -24,7 +24,7 @@ type page struct {
 	filter       filter.Expr // nil for all
 }
 
-func (r *request) page() (page, error) {
+func (r *request) page(kind *schema.Resource) (page, error) {
 	p := page{start: 1, count: defaultCount}
 	for name, to := range map[string]*int{"startIndex": &p.start, "count": &p.count} {
 		s := r.QueryParam(name)
@@ -42,6 +42,9 @@ func (r *request) page() (page, error) {
 	if f := r.QueryParam("filter"); f != "" {
 		var err error
 		if p.filter, err = filter.Parse(f); err != nil {
+			return p, err
+		}
+		if p.filter, err = filter.Bind(kind, p.filter); err != nil {
 			return p, err
 		}
 	}
@@ -63,7 +66,7 @@ func (r *request) listGroups(string) error {
 // list answers a page of the rows that the filter chooses, oldest first, so
 // that pages do not shift under a client that walks them.
 func (r *request) list(kind *schema.Resource, write func(directory.View, scim.Projection, directory.Row) ([]byte, error)) error {
-	p, err := r.page()
+	p, err := r.page(kind)
 	if err != nil {
 		return err
 	}
