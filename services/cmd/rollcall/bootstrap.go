@@ -17,9 +17,6 @@ import (
 // bootstrap makes the environment, its first API client and its signing key, if
 // the log has none. The secret is printed once, if it was not given.
 func bootstrap(ctx context.Context, out *output, to submitter, keys *seal.Keys, f clientFlags) error {
-	if f.ClientID != "" && f.ClientSecret == "" {
-		return fmt.Errorf("--client-id needs --client-secret")
-	}
 	secret := credential.Of(f.ClientSecret)
 	if f.ClientSecret == "" {
 		secret = credential.New(credential.PrefixClient)

@@ -38,9 +38,6 @@ func (c *configCheckCmd) Run(_ context.Context, out *output) error {
 	if info, err := os.Stat(c.Data); err == nil && !info.IsDir() {
 		errs = append(errs, fmt.Errorf("--data %s is not a folder", c.Data))
 	}
-	if c.ClientID != "" && c.ClientSecret == "" {
-		errs = append(errs, fmt.Errorf("--client-id needs --client-secret"))
-	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -36,8 +36,11 @@ type httpFlags struct {
 	TrustedProxies []string `help:"Networks (CIDR) whose X-Forwarded-For is believed." placeholder:"CIDR" env:"ROLLCALL_TRUSTED_PROXIES"`
 }
 
-// Validate is called by kong.
-func (f *httpFlags) Validate() error {
+// The commands validate the groups of flags that they embed: kong asks only
+// commands.
+
+// validate checks what the types do not say.
+func (f *httpFlags) validate() error {
 	if _, _, err := net.SplitHostPort(f.Listen); err != nil {
 		return fmt.Errorf("--listen must be host:port: %w", err)
 	}
@@ -48,6 +51,11 @@ func (f *httpFlags) Validate() error {
 		u, err := url.Parse(f.PublicURL)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 			return fmt.Errorf("--public-url must be an http or https URL, not %q", f.PublicURL)
+		}
+	}
+	for _, c := range f.TrustedProxies {
+		if _, _, err := net.ParseCIDR(c); err != nil {
+			return fmt.Errorf("--trusted-proxies: %q is not a network in CIDR form, such as 10.0.0.0/8", c)
 		}
 	}
 	return nil
@@ -80,6 +88,13 @@ type scimFlags struct {
 	ScimRateLimit int `help:"SCIM requests per second and directory; 0 is no limit." name:"scim-rate-limit" default:"200" env:"ROLLCALL_SCIM_RATE_LIMIT"`
 }
 
+func (f *scimFlags) validate() error {
+	if f.ScimRateLimit < 0 {
+		return fmt.Errorf("--scim-rate-limit must not be negative; 0 is no limit")
+	}
+	return nil
+}
+
 // webhookFlags say how webhooks are sent.
 type webhookFlags struct {
 	WebhookInsecure bool          `help:"Allow http and private addresses for receivers. For development only." env:"ROLLCALL_WEBHOOK_INSECURE"`
@@ -87,16 +102,27 @@ type webhookFlags struct {
 	WebhookTimeout  time.Duration `help:"How long one attempt may take." default:"15s" env:"ROLLCALL_WEBHOOK_TIMEOUT"`
 }
 
-// Validate is called by kong.
-func (f *webhookFlags) Validate() error {
-	_, err := webhook.ParseLadder(f.WebhookLadder)
-	return err
+func (f *webhookFlags) validate() error {
+	if _, err := webhook.ParseLadder(f.WebhookLadder); err != nil {
+		return fmt.Errorf("--webhook-ladder: %w", err)
+	}
+	if f.WebhookTimeout <= 0 {
+		return fmt.Errorf("--webhook-timeout must be positive")
+	}
+	return nil
 }
 
 // clientFlags are the first API client's credentials.
 type clientFlags struct {
 	ClientID     string `help:"Id of the first API client, used only if the log has none." env:"ROLLCALL_CLIENT_ID"`
 	ClientSecret string `help:"Its secret; generated and printed once if empty." env:"ROLLCALL_CLIENT_SECRET"`
+}
+
+func (f *clientFlags) validate() error {
+	if f.ClientID != "" && f.ClientSecret == "" {
+		return fmt.Errorf("--client-id needs --client-secret")
+	}
+	return nil
 }
 
 // eventsFlags bound the public event stream.

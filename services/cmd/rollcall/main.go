@@ -29,7 +29,7 @@ type cli struct {
 	Config    configFile       `help:"Read flags from this JSON file; the command line and the environment win." placeholder:"FILE" type:"existingfile" env:"ROLLCALL_CONFIG"`
 	LogLevel  string           `help:"Least level to log: debug, info, warn, error." enum:"debug,info,warn,error" default:"info" env:"ROLLCALL_LOG_LEVEL"`
 	LogFormat string           `help:"How to log: text or json." enum:"text,json" default:"text" env:"ROLLCALL_LOG_FORMAT"`
-	Version   kong.VersionFlag `help:"Print the version and exit."`
+	Version   kong.VersionFlag `help:"Print the version and exit." env:"-"`
 
 	Serve     serveCmd     `cmd:"" help:"Run everything in one process, with an embedded log."`
 	Ingress   ingressCmd   `cmd:"" help:"Run one ingress (SCIM) on an external NATS."`
@@ -56,7 +56,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Vars{"version": version, "ladder": webhook.DefaultLadder},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
-		kong.Configuration(kong.JSON),
+		kong.Configuration(readSettings),
 		kong.DefaultEnvars("ROLLCALL"),
 	)
 	if err != nil {
@@ -88,7 +88,7 @@ type output struct {
 	log            *slog.Logger
 }
 
-// configFile is read by kong's JSON resolver.
+// configFile is read by readSettings.
 type configFile = kong.ConfigFlag
 
 func (c *cli) logger(w io.Writer) *slog.Logger {

@@ -25,6 +25,11 @@ type serveCmd struct {
 	StoreLimit int64 `help:"Bytes that the embedded log may take; 80% of the free disk if 0." env:"ROLLCALL_STORE_LIMIT"`
 }
 
+// Validate is called by kong.
+func (c *serveCmd) Validate() error {
+	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate())
+}
+
 // Run starts the services from the log outwards and stops them in reverse.
 func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	s := &stack{log: out.log}

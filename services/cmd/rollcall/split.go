@@ -19,6 +19,11 @@ type ingressCmd struct {
 	clientFlags
 }
 
+// Validate is called by kong.
+func (c *ingressCmd) Validate() error {
+	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.clientFlags.validate())
+}
+
 // Run serves SCIM; the first of several owns the log.
 func (c *ingressCmd) Run(ctx context.Context, out *output) (err error) {
 	s := &stack{log: out.log}
@@ -63,6 +68,11 @@ type projectorCmd struct {
 	webhookFlags
 	eventsFlags
 	ScimURL string `help:"Base URL of the ingresses, which SCIM URLs show; the public URL if empty." name:"scim-url" env:"ROLLCALL_SCIM_URL"`
+}
+
+// Validate is called by kong.
+func (c *projectorCmd) Validate() error {
+	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate())
 }
 
 // Run folds the log, emits public events and serves the API.
@@ -114,6 +124,11 @@ type deliveryCmd struct {
 	httpFlags
 	natsFlags
 	webhookFlags
+}
+
+// Validate is called by kong.
+func (c *deliveryCmd) Validate() error {
+	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate())
 }
 
 // Run sends webhooks.
