@@ -37,6 +37,7 @@ func encodeRow(e *row) []byte {
 	b = wire.AppendTime(b, e.OpenedAt)
 	b = wire.AppendUvarint(b, e.Dead)
 	b = wire.AppendUvarint(b, e.delivered)
+	b = wire.AppendUvarint(b, e.total)
 	return wire.AppendTime(b, e.newest)
 }
 
@@ -44,7 +45,7 @@ func decodeRow(id string, b []byte) (*row, error) {
 	r := wire.NewReader(b)
 	e := &row{
 		Endpoint:  attempts.Endpoint{ID: id, Position: r.Uvarint(), Failures: r.Uvarint(), OpenedAt: r.Time(), Dead: r.Uvarint()},
-		delivered: r.Uvarint(), newest: r.Time(),
+		delivered: r.Uvarint(), total: r.Uvarint(), newest: r.Time(),
 	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: the row of endpoint %s does not decode", ErrCorrupt, id)
@@ -52,7 +53,7 @@ func decodeRow(id string, b []byte) (*row, error) {
 	return e, nil
 }
 
-func encodeDelivery(d attempts.Delivery) []byte {
+func encodeDelivery(d *Delivery) []byte {
 	b := make([]byte, 0, 192)
 	b = wire.AppendString(b, d.EventID)
 	b = wire.AppendString(b, d.EventType)
@@ -64,20 +65,36 @@ func encodeDelivery(d attempts.Delivery) []byte {
 	b = wire.AppendUvarint(b, uint64(d.StatusCode)) //nolint:gosec // not negative
 	b = wire.AppendString(b, d.Class)
 	b = wire.AppendString(b, d.Error)
-	return wire.AppendTime(b, d.Due)
+	b = wire.AppendTime(b, d.Due)
+	b = wire.AppendUvarint(b, uint64(len(d.earlier)))
+	for _, a := range d.earlier {
+		b = wire.AppendUvarint(b, uint64(a.Number)) //nolint:gosec // a count
+		b = wire.AppendTime(b, a.At)
+		b = wire.AppendUvarint(b, uint64(a.Duration))   //nolint:gosec // not negative
+		b = wire.AppendUvarint(b, uint64(a.StatusCode)) //nolint:gosec // not negative
+		b = wire.AppendString(b, a.Class)
+		b = wire.AppendString(b, a.Error)
+	}
+	return b
 }
 
-func decodeDelivery(endpoint string, seq uint64, b []byte) (attempts.Delivery, error) {
+func decodeDelivery(endpoint string, seq uint64, b []byte) (*Delivery, error) {
 	r := wire.NewReader(b)
-	d := attempts.Delivery{Endpoint: endpoint, Seq: seq, EventID: r.String(), EventType: r.String(), Resource: r.String()}
+	d := &Delivery{Delivery: attempts.Delivery{Endpoint: endpoint, Seq: seq, EventID: r.String(), EventType: r.String(), Resource: r.String()}}
 	if s := r.Fixed(1); s != nil {
 		d.Status = attempts.Status(s[0])
 	}
 	d.Attempts, d.LastAt = int(r.Uvarint()), r.Time()                       //nolint:gosec // written by encodeDelivery
 	d.Duration, d.StatusCode = time.Duration(r.Uvarint()), int(r.Uvarint()) //nolint:gosec // as above
 	d.Class, d.Error, d.Due = r.String(), r.String(), r.Time()
+	for range min(r.Uvarint(), MaxLog) {
+		d.earlier = append(d.earlier, Attempt{
+			Number: int(r.Uvarint()), At: r.Time(), Duration: time.Duration(r.Uvarint()), StatusCode: int(r.Uvarint()), //nolint:gosec // as above
+			Class: r.String(), Error: r.String(),
+		})
+	}
 	if r.Err() != nil {
-		return d, fmt.Errorf("%w: delivery %d of endpoint %s does not decode", ErrCorrupt, seq, endpoint)
+		return nil, fmt.Errorf("%w: delivery %d of endpoint %s does not decode", ErrCorrupt, seq, endpoint)
 	}
 	return d, nil
 }

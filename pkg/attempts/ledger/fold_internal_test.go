@@ -146,6 +146,13 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 			return fmt.Errorf("deliveries of %s (-memory +file):\n%s", want.ID, diff)
 		}
 		row, err := r.row(want.ID)
+		all := 0
+		for s := attempts.Pending; s <= attempts.Exhausted; s++ {
+			all += len(r.seqs(want.ID, s, 0))
+		}
+		if err == nil && int(row.total) != all {
+			return fmt.Errorf("%d rows counted, %d there", row.total, all)
+		}
 		if err != nil || int(row.delivered) != len(r.seqs(want.ID, attempts.Success, 0)) {
 			return fmt.Errorf("%d delivered counted, %d there (%v)", row.delivered, len(r.seqs(want.ID, attempts.Success, 0)), err)
 		}
@@ -153,7 +160,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 	waiting, due := 0, 0
 	err := tx.Bucket(deliveryBucket).ForEach(func(k, v []byte) error {
 		d, err := decodeDelivery(string(k[:len(k)-9]), 0, v)
-		if !d.Due.IsZero() {
+		if err == nil && !d.Due.IsZero() {
 			waiting++
 		}
 		return err

@@ -211,6 +211,16 @@ func (l *Ledger) Position() uint64 {
 	return l.at
 }
 
+// CatchUp returns when the rows hold everything that was recorded before the
+// call, or with ctx's error, or with the source's.
+func (l *Ledger) CatchUp(ctx context.Context) error {
+	_, last, err := l.source.Bounds(ctx)
+	if err != nil {
+		return err
+	}
+	return l.Wait(ctx, last)
+}
+
 // Wait returns when the rows are folded up to a sequence, or with ctx's error.
 func (l *Ledger) Wait(ctx context.Context, seq uint64) error {
 	for {

@@ -146,7 +146,7 @@ func attempt(seq uint64, n int, o attempts.Outcome) attempts.Record {
 	return r
 }
 
-func seqs(list []attempts.Delivery) []uint64 {
+func seqs(list []ledger.Delivery) []uint64 {
 	var out []uint64
 	for _, d := range list {
 		out = append(out, d.Seq)
@@ -154,7 +154,7 @@ func seqs(list []attempts.Delivery) []uint64 {
 	return out
 }
 
-func list(t *testing.T, l *ledger.Ledger, s attempts.Status) []attempts.Delivery {
+func list(t *testing.T, l *ledger.Ledger, s attempts.Status) []ledger.Delivery {
 	t.Helper()
 	p, err := l.List(t.Context(), ledger.Query{Endpoint: endpoint, Status: s, Limit: 100})
 	if err != nil {
@@ -184,12 +184,12 @@ func TestList(t *testing.T) {
 		Error: "the receiver answered 503 Service Unavailable", Due: at.Add(62 * time.Second),
 	}
 	got, ok, err := l.Delivery(t.Context(), endpoint, 2)
-	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil {
+	if diff := cmp.Diff(want, got.Delivery); diff != "" || !ok || err != nil {
 		t.Errorf("delivery 2 (%v, %v):\n%s", ok, err, diff)
 	}
 	due, err := l.Due(t.Context(), at.Add(time.Hour), 10)
-	if diff := cmp.Diff([]attempts.Delivery{want}, due); diff != "" || err != nil {
-		t.Errorf("due (%v):\n%s", err, diff)
+	if len(due) != 1 || !cmp.Equal(want, due[0].Delivery) || err != nil {
+		t.Errorf("due %+v (%v)", due, err)
 	}
 	if due, err := l.Due(t.Context(), at.Add(62*time.Second), 10); len(due) != 0 || err != nil {
 		t.Errorf("due before its time: %v, %v", due, err)
@@ -221,6 +221,9 @@ func TestList(t *testing.T) {
 	queued.Seq, queued.Due = 3, at
 	b.records(queued)
 	b.wait(l)
+	if p, err := l.List(t.Context(), ledger.Query{Endpoint: endpoint, Status: attempts.Retrying, Limit: 1}); err != nil || p.Total != 5 {
+		t.Errorf("total %d, want 5 (%v)", p.Total, err)
+	}
 	if got := list(t, l, attempts.Pending); len(got) != 2 || got[1].Attempts != 0 || !got[1].Due.Equal(at) {
 		t.Errorf("after a redelivery: %+v", got)
 	}
@@ -231,6 +234,53 @@ func TestList(t *testing.T) {
 	}
 	if due, err := l.Due(t.Context(), at.Add(time.Hour), 10); len(due) != 0 || err != nil {
 		t.Errorf("due after its end: %v, %v", due, err)
+	}
+}
+
+// The attempts of a delivery are listed in order, the last MaxLog of them, over
+// a redelivery too.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for n := range ledger.MaxLog + 3 {
+		r := attempt(1, n+1, attempts.Failed)
+		r.At = at.Add(time.Duration(n) * time.Minute)
+		b.records(r)
+	}
+	b.records(attempts.Record{Kind: attempts.KindQueued, Endpoint: endpoint, Seq: 1, EventID: "evt_1", At: at, Due: at})
+	l, stop := b.open()
+	defer stop()
+	numbers := func() (list []int) {
+		t.Helper()
+		if err := l.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d, _, err := l.Delivery(t.Context(), endpoint, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range d.Log() {
+			list = append(list, a.Number)
+		}
+		return list
+	}
+	want := []int{5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23}
+	if diff := cmp.Diff(want, numbers()); diff != "" {
+		t.Errorf("asked for again (-want +got):\n%s", diff)
+	}
+	r := attempt(1, 1, attempts.Delivered)
+	r.At = at.Add(time.Hour)
+	b.records(r)
+	if diff := cmp.Diff(append(want, 1), numbers()); diff != "" {
+		t.Errorf("delivered (-want +got):\n%s", diff)
+	}
+	d, _, err := l.Delivery(t.Context(), endpoint, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := d.Log()
+	if diff := cmp.Diff(ledger.Attempt{Number: 1, At: r.At, Duration: time.Millisecond, StatusCode: 200}, log[len(log)-1]); diff != "" {
+		t.Errorf("the last attempt (-want +got):\n%s", diff)
 	}
 }
 

@@ -30,7 +30,9 @@ type Query struct {
 
 // Page is a part of a listing, newest event first.
 type Page struct {
-	Deliveries []attempts.Delivery
+	Deliveries []Delivery
+	// Total counts the endpoint's deliveries of all statuses.
+	Total int
 	// Next is the Before of the next page, 0 if this is the last.
 	Next uint64
 }
@@ -54,6 +56,11 @@ func (l *Ledger) List(ctx context.Context, q Query) (Page, error) {
 	var page Page
 	err := l.db.View(func(tx *bolt.Tx) error {
 		r := newRows(tx, attempts.SlotOf(q.Endpoint))
+		e, err := r.row(q.Endpoint)
+		if err != nil || e == nil {
+			return err
+		}
+		page.Total = int(e.total) //nolint:gosec // a count
 		c := tx.Bucket(bucket).Cursor()
 		for k := below(c, binary.BigEndian.AppendUint64(bytes.Clone(prefix), before)); bytes.HasPrefix(k, prefix); k, _ = c.Prev() {
 			seq := binary.BigEndian.Uint64(k[len(prefix):])
@@ -61,12 +68,12 @@ func (l *Ledger) List(ctx context.Context, q Query) (Page, error) {
 				page.Next = page.Deliveries[limit-1].Seq
 				return nil
 			}
-			d, ok, err := r.Delivery(q.Endpoint, seq)
+			d, err := r.delivery(q.Endpoint, seq)
 			if err != nil {
 				return err
 			}
-			if ok {
-				page.Deliveries = append(page.Deliveries, d)
+			if d != nil {
+				page.Deliveries = append(page.Deliveries, *d)
 			}
 		}
 		return nil
@@ -87,12 +94,15 @@ func below(c *bolt.Cursor, limit []byte) []byte {
 
 // Delivery returns one delivery by its endpoint and its event's sequence, ok
 // false if it is not known (any more).
-func (l *Ledger) Delivery(ctx context.Context, endpoint string, seq uint64) (d attempts.Delivery, ok bool, err error) {
+func (l *Ledger) Delivery(ctx context.Context, endpoint string, seq uint64) (d Delivery, ok bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return d, false, err
 	}
 	err = l.db.View(func(tx *bolt.Tx) error {
-		d, ok, err = newRows(tx, attempts.SlotOf(endpoint)).Delivery(endpoint, seq)
+		row, err := newRows(tx, attempts.SlotOf(endpoint)).delivery(endpoint, seq)
+		if ok = row != nil; ok {
+			d = *row
+		}
 		return err
 	})
 	return d, ok, err
@@ -113,11 +123,11 @@ func (l *Ledger) Endpoint(ctx context.Context, id string) (e attempts.Endpoint, 
 
 // Due returns deliveries of all endpoints whose next attempt is due before a
 // time, the earliest first, at most limit.
-func (l *Ledger) Due(ctx context.Context, before time.Time, limit int) ([]attempts.Delivery, error) {
+func (l *Ledger) Due(ctx context.Context, before time.Time, limit int) ([]Delivery, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var list []attempts.Delivery
+	var list []Delivery
 	err := l.db.View(func(tx *bolt.Tx) error {
 		c := tx.Bucket(dueBucket).Cursor()
 		for k, _ := c.First(); len(k) > 17 && len(list) < limit; k, _ = c.Next() {
@@ -125,12 +135,12 @@ func (l *Ledger) Due(ctx context.Context, before time.Time, limit int) ([]attemp
 				return nil
 			}
 			endpoint, seq := string(k[8:len(k)-9]), binary.BigEndian.Uint64(k[len(k)-8:])
-			d, ok, err := newRows(tx, attempts.SlotOf(endpoint)).Delivery(endpoint, seq)
+			d, err := newRows(tx, attempts.SlotOf(endpoint)).delivery(endpoint, seq)
 			if err != nil {
 				return err
 			}
-			if ok {
-				list = append(list, d)
+			if d != nil {
+				list = append(list, *d)
 			}
 		}
 		return nil

@@ -27,6 +27,7 @@ type row struct {
 	attempts.Endpoint
 	// delivered counts the delivered rows that are kept.
 	delivered uint64
+	total     uint64    // all rows
 	newest    time.Time // of the attempts
 }
 
@@ -92,12 +93,20 @@ func (r *rows) ensure(id string) (*row, error) {
 
 // Delivery implements attempts.Rows.
 func (r *rows) Delivery(endpoint string, seq uint64) (attempts.Delivery, bool, error) {
+	d, err := r.delivery(endpoint, seq)
+	if err != nil || d == nil {
+		return attempts.Delivery{}, false, err
+	}
+	return d.Delivery, true, nil
+}
+
+// delivery returns a whole row, nil if there is none.
+func (r *rows) delivery(endpoint string, seq uint64) (*Delivery, error) {
 	b := r.deliveries.Get(deliveryKey(endpoint, seq))
 	if b == nil {
-		return attempts.Delivery{}, false, nil
+		return nil, nil
 	}
-	d, err := decodeDelivery(endpoint, seq, b)
-	return d, err == nil, err
+	return decodeDelivery(endpoint, seq, b)
 }
 
 // PutDelivery implements attempts.Rows.
@@ -106,10 +115,18 @@ func (r *rows) PutDelivery(d attempts.Delivery) error {
 	if err != nil {
 		return err
 	}
-	if err := r.remove(e, d.Endpoint, d.Seq); err != nil {
+	row := &Delivery{Delivery: d}
+	old, err := r.delivery(d.Endpoint, d.Seq)
+	if err != nil {
 		return err
 	}
-	if err := r.deliveries.Put(deliveryKey(d.Endpoint, d.Seq), encodeDelivery(d)); err != nil {
+	if old != nil {
+		row.earlier = earlier(old, d)
+		if err := r.remove(e, old); err != nil {
+			return err
+		}
+	}
+	if err := r.deliveries.Put(deliveryKey(d.Endpoint, d.Seq), encodeDelivery(row)); err != nil {
 		return err
 	}
 	if err := r.status.Put(statusKey(d.Endpoint, d.Status, d.Seq), nil); err != nil {
@@ -126,27 +143,25 @@ func (r *rows) PutDelivery(d attempts.Delivery) error {
 	if d.Status == attempts.Success {
 		e.delivered++
 	}
+	e.total++
 	return nil
 }
 
 // remove drops a delivery and what leads to it.
-func (r *rows) remove(e *row, endpoint string, seq uint64) error {
-	old, ok, err := r.Delivery(endpoint, seq)
-	if err != nil || !ok {
-		return err
-	}
+func (r *rows) remove(e *row, old *Delivery) error {
 	if !old.Due.IsZero() {
-		if err := r.due.Delete(dueKey(old)); err != nil {
+		if err := r.due.Delete(dueKey(old.Delivery)); err != nil {
 			return err
 		}
 	}
-	if err := r.status.Delete(statusKey(endpoint, old.Status, seq)); err != nil {
+	if err := r.status.Delete(statusKey(old.Endpoint, old.Status, old.Seq)); err != nil {
 		return err
 	}
-	if old.Status == attempts.Success && e.delivered > 0 {
+	if old.Status == attempts.Success {
 		e.delivered--
 	}
-	return r.deliveries.Delete(deliveryKey(endpoint, seq))
+	e.total--
+	return r.deliveries.Delete(deliveryKey(old.Endpoint, old.Seq))
 }
 
 // Waiting implements attempts.Rows.
@@ -189,7 +204,11 @@ func (r *rows) drop(endpoint string, s attempts.Status, limit int) error {
 		return err
 	}
 	for _, seq := range r.seqs(endpoint, s, limit) {
-		if err := r.remove(e, endpoint, seq); err != nil {
+		d, err := r.delivery(endpoint, seq)
+		if err == nil && d != nil {
+			err = r.remove(e, d)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -254,11 +273,11 @@ func (r *rows) trim(id string, e *row) error {
 		if len(first) == 0 {
 			return nil
 		}
-		d, ok, err := r.Delivery(id, first[0])
-		if err != nil || !ok || e.newest.Sub(d.LastAt) <= MaxAge {
+		d, err := r.delivery(id, first[0])
+		if err != nil || d == nil || e.newest.Sub(d.LastAt) <= MaxAge {
 			return err
 		}
-		if err := r.remove(e, id, first[0]); err != nil {
+		if err := r.remove(e, d); err != nil {
 			return err
 		}
 	}
