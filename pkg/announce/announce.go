@@ -99,6 +99,8 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
 	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
 		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil
+	case events.TypeDirectoryDeleted:
+		keys = append(keys, directory.Make(directory.TableDirectory, e.Resource))
 	case events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted:
 		keys = append(keys, directory.Make(directory.TableGroup, e.Directory, e.Resource))
 	}
@@ -130,9 +132,9 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		a, _ := after.(*directory.Organization)
 		return t.organization(b, a)
 	case directory.TableDirectory:
-		if a, ok := after.(*directory.Directory); ok {
-			return t.directory(a)
-		}
+		b, _ := before.(*directory.Directory)
+		a, _ := after.(*directory.Directory)
+		return t.directory(b, a)
 	}
 	return nil
 }

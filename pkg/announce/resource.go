@@ -73,8 +73,15 @@ func Version(v directory.View, id string) (uint64, error) {
 	return a.Version, nil
 }
 
-// directory tells that a directory was enabled or disabled.
-func (t *telling) directory(r *directory.Directory) error {
+// directory tells that a directory was enabled or disabled. That it is gone is
+// told by its users and groups.
+func (t *telling) directory(before, r *directory.Directory) error {
+	if r == nil {
+		if before != nil {
+			t.forget(before.ID)
+		}
+		return nil
+	}
 	was, err := t.told(r.ID)
 	if err != nil || was.Live == r.Enabled {
 		return err

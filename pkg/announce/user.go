@@ -2,6 +2,7 @@ package announce
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -112,7 +113,10 @@ func head(id, org, dir string, version uint64) public.Head {
 func User(u *directory.User, groups []public.GroupRef) (public.User, error) {
 	var a attributes
 	if err := json.Unmarshal(u.Attributes, &a); err != nil {
-		return public.User{}, err
+		// A value of another shape than the schema's is left out, the rest is read.
+		if _, shape := errors.AsType[*json.UnmarshalTypeError](err); !shape {
+			return public.User{}, err
+		}
 	}
 	if groups == nil {
 		groups = []public.GroupRef{}
