@@ -75,10 +75,6 @@ arch: ## Check imports, package comments, licences, module files and document li
 e2e: ## Run the binary as an operator would and test it from outside
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./test/e2e/...
 
-.PHONY: chaos
-chaos: ## Kill, cut and fill while writing, then compare what was promised with what is there
-	$(GO) test -count=1 -timeout $(TIMEOUT) ./test/chaos/...
-
 .PHONY: container
 container: ## Run the images under a container engine; fails if there is none
 	REQUIRE_DOCKER=1 $(GO) test -count=1 -timeout $(TIMEOUT) ./test/container/...
@@ -88,7 +84,7 @@ browser: ## Use portal and console in Chromium; fails if there is none
 	REQUIRE_BROWSER=1 $(GO) test -count=1 -timeout $(TIMEOUT) ./test/browser/...
 
 .PHONY: soak
-soak: ## Load one server for SOAK=30m and watch memory, files and lag
+soak: ## Kill processes under load for SOAK=30m, then compare what was promised with what is there
 	ROLLCALL_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak' ./test/soak/...
 
 .PHONY: bench

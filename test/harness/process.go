@@ -76,41 +76,10 @@ func newProcess(t testing.TB, name, path string, secrets *Secrets, args func(add
 
 // Start starts the program and waits until it says where it listens.
 func (p *Process) Start() error {
-	addr := p.Addr
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
-	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	from, err := p.spawn()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = out.Close() }() // the child has its own
-	from, err := out.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	if p.cmd != nil {
-		p.mu.Unlock()
-		return fmt.Errorf("%s runs already", p.Name)
-	}
-	cmd := exec.Command(p.path, p.args(addr)...) //nolint:gosec,noctx // our own binaries; they are stopped by Stop and Kill
-	cmd.Stdout, cmd.Stderr = out, out
-	tie(cmd)
-	if err := cmd.Start(); err != nil {
-		p.mu.Unlock()
-		return err
-	}
-	done := make(chan struct{})
-	p.cmd, p.done, p.err = cmd, done, nil
-	go func() {
-		err := cmd.Wait()
-		p.mu.Lock()
-		p.err = err
-		p.mu.Unlock()
-		close(done)
-	}()
-	p.mu.Unlock()
 	var ended error
 	err = Poll(p.t.Context(), startWithin, func() error {
 		running := p.Running() // asked first: what it said is complete if it has ended
@@ -126,6 +95,49 @@ func (p *Process) Start() error {
 		return errors.New("it does not listen yet")
 	})
 	return errors.Join(err, ended)
+}
+
+// Spawn starts the program and waits for nothing. Its address must be known.
+func (p *Process) Spawn() error {
+	_, err := p.spawn()
+	return err
+}
+
+// spawn returns where in the log file this run begins.
+func (p *Process) spawn() (from int64, err error) {
+	addr := p.Addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = out.Close() }() // the child has its own
+	if from, err = out.Seek(0, io.SeekEnd); err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		return 0, fmt.Errorf("%s runs already", p.Name)
+	}
+	cmd := exec.Command(p.path, p.args(addr)...) //nolint:gosec,noctx // our own binaries; they are stopped by Stop and Kill
+	cmd.Stdout, cmd.Stderr = out, out
+	tie(cmd)
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	done := make(chan struct{})
+	p.cmd, p.done, p.err = cmd, done, nil
+	go func() {
+		err := cmd.Wait()
+		p.mu.Lock()
+		p.err = err
+		p.mu.Unlock()
+		close(done)
+	}()
+	return from, nil
 }
 
 // Ready waits until /readyz is 200.

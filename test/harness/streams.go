@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,33 +21,43 @@ import (
 
 // Streams is what an installation has left in JetStream.
 type Streams struct {
-	js  jetstream.JetStream
-	log *natslog.Log
+	js    jetstream.JetStream
+	log   *natslog.Log
+	close func() error
 }
 
-// OpenStore opens the streams of a server that was stopped. They are closed
-// with the test.
+// OpenStore opens the streams of a server that was stopped. Close them, or leave
+// that to the end of the test.
 func OpenStore(ctx context.Context, t testing.TB, data string) *Streams {
 	t.Helper()
 	server, err := embedded.Start(ctx, embedded.Options{Dir: data})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	nc, err := server.Connect()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(errors.Join(err, server.Close()))
 	}
-	t.Cleanup(nc.Close)
+	closed := sync.OnceValue(func() error {
+		nc.Close()
+		return server.Close()
+	})
+	t.Cleanup(func() { _ = closed() })
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openStreams(ctx, t, js)
+	s := openStreams(ctx, t, js)
+	s.close = closed
+	return s
+}
+
+// Close lets a server use the store again.
+func (s *Streams) Close() error {
+	if s.close == nil {
+		return nil
+	}
+	return s.close()
 }
 
 func openStreams(ctx context.Context, t testing.TB, js jetstream.JetStream) *Streams {
