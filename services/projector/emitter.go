@@ -52,37 +52,50 @@ type emitter struct {
 	trimmed time.Time
 
 	mu      sync.Mutex
-	waiting []message
-	behind  bool // what waits is in the outbox, not (only) in waiting
-	more    chan struct{}
+	waiting []message // rising, all above skipped
+	// skipped is the last number that must come from the outbox, because there
+	// was no room for it in waiting; queued is the last number offered.
+	skipped, queued public.Number
+	more            chan struct{}
 }
 
 func newEmitter(js jetstream.JetStream, source eventlog.Source, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
-	return &emitter{js: js, source: source, store: store, log: log, maxAge: maxAge, synced: make(chan struct{}), behind: true, more: make(chan struct{}, 1)}
+	return &emitter{js: js, source: source, store: store, log: log, maxAge: maxAge, synced: make(chan struct{}), more: make(chan struct{}, 1)}
 }
 
-// keep writes the outbox within the transaction that changes the rows.
+// keep writes what is not in EVENTS yet to the outbox, within the transaction
+// that changes the rows.
 func (e *emitter) keep(tx *bolt.Tx, ms []message) error {
-	if err := dropOutbox(tx, public.Number(e.upTo.Load())); err != nil {
+	upTo := public.Number(e.upTo.Load())
+	if err := dropOutbox(tx, upTo); err != nil {
 		return err
+	}
+	for len(ms) > 0 && ms[0].number <= upTo {
+		ms = ms[1:]
 	}
 	return putOutbox(tx, ms)
 }
 
-// offer hands over messages that are in the outbox now.
+// offer hands over messages, in order. They need not be in the outbox yet: a
+// crash before they are folds the same events again, and the tail of EVENTS
+// says which of them it holds.
 func (e *emitter) offer(ms []message) {
 	if len(ms) == 0 {
 		return
 	}
 	e.mu.Lock()
-	switch {
-	case e.behind:
-	case len(e.waiting)+len(ms) > inMemory:
-		e.waiting, e.behind = nil, true
-	default:
+	e.queued = ms[len(ms)-1].number
+	if len(e.waiting)+len(ms) > inMemory {
+		e.waiting, e.skipped = nil, e.queued
+	} else {
 		e.waiting = append(e.waiting, ms...)
 	}
 	e.mu.Unlock()
+	e.nudge()
+}
+
+// nudge makes a waiting run look again.
+func (e *emitter) nudge() {
 	select {
 	case e.more <- struct{}{}:
 	default:
@@ -110,21 +123,19 @@ func (e *emitter) next(ctx context.Context) ([]message, error) {
 	}
 }
 
+// take returns what is next, nothing if it is not there yet: what was skipped
+// comes from the outbox, once its transaction is written.
 func (e *emitter) take() ([]message, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	upTo := public.Number(e.upTo.Load())
-	if e.behind {
+	if upTo < e.skipped {
 		snap, err := e.store.Snapshot()
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = snap.Close() }()
-		ms, err := loadOutbox(snap.Tx(), upTo, maxPublish)
-		if err == nil && len(ms) == 0 {
-			e.behind, e.waiting = false, nil
-		}
-		return ms, err
+		return loadOutbox(snap.Tx(), upTo, maxPublish)
 	}
 	for len(e.waiting) > 0 && e.waiting[0].number <= upTo {
 		e.waiting = e.waiting[1:]
@@ -195,28 +206,15 @@ func (e *emitter) emit(ctx context.Context) error {
 
 // sync reads how far EVENTS is from its last message.
 func (e *emitter) sync(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	stream, err := e.js.Stream(ctx, natslog.EventsStream)
+	last, n, err := eventsTail(ctx, e.js)
 	if err != nil {
-		return fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
+		return err
 	}
-	e.last = stream.CachedInfo().State.LastSeq
-	if e.last > 0 {
-		m, err := stream.GetMsg(ctx, e.last)
-		if err != nil {
-			return fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", e.last, err)
-		}
-		n, err := strconv.ParseUint(m.Header.Get(HeaderNumber), 10, 64)
-		if err != nil || m.Header.Get(HeaderEventID) != public.Number(n).ID() {
-			return fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", e.last)
-		}
-		if err := e.fits(ctx, m.Header.Get(HeaderLogSeq)); err != nil {
-			return err
-		}
-		e.upTo.Store(n)
+	if before := public.Number(e.upTo.Load()); n < before {
+		return fmt.Errorf("EVENTS ends at %s now, but %s was in it; restart the projector, which then emits what is missing", n.ID(), before.ID())
 	}
-	e.failure.Store(nil)
+	e.last = last
+	e.upTo.Store(uint64(n))
 	select {
 	case <-e.synced:
 	default:
@@ -225,22 +223,45 @@ func (e *emitter) sync(ctx context.Context) error {
 	return nil
 }
 
-// fits refuses an EVENTS that tells of frames which the log does not hold. What
-// is written to that log from now on would get numbers that were used before,
-// and would never be emitted.
-func (e *emitter) fits(ctx context.Context, seq string) error {
-	told, err := strconv.ParseUint(seq, 10, 64)
+// eventsTail returns EVENTS' last sequence and the number of the event there,
+// both 0 if it is empty.
+func eventsTail(ctx context.Context, js jetstream.JetStream) (last uint64, number public.Number, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	stream, err := js.Stream(ctx, natslog.EventsStream)
 	if err != nil {
-		return fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", e.last)
+		return 0, 0, fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
 	}
-	tail, err := e.source.Tail(ctx)
+	last = stream.CachedInfo().State.LastSeq
+	if last == 0 {
+		return 0, 0, nil
+	}
+	m, err := stream.GetMsg(ctx, last)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNoAnswer, err)
+		return 0, 0, fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", last, err)
 	}
-	if told > tail {
-		return fmt.Errorf("%w: EVENTS tells of the frame at sequence %d, the log ends at %d; restore the log from a backup or replica", eventlog.ErrDamaged, told, tail)
+	n, err := strconv.ParseUint(m.Header.Get(HeaderNumber), 10, 64)
+	if err != nil || m.Header.Get(HeaderEventID) != public.Number(n).ID() {
+		return 0, 0, fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", last)
 	}
-	return nil
+	return last, public.Number(n), nil
+}
+
+// tellsAll reports whether the outbox and EVENTS together hold every event that
+// the read model was folded from. What keeps EVENTS from being read is left to
+// the emitter, which tries again.
+func tellsAll(ctx context.Context, js jetstream.JetStream, store *readmodel.Store) (bool, error) {
+	snap, err := store.Snapshot()
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = snap.Close() }()
+	gone, err := dropped(snap.Tx())
+	if err != nil || gone == 0 {
+		return err == nil, err
+	}
+	_, n, err := eventsTail(ctx, js)
+	return err != nil || n >= gone, nil
 }
 
 // trim cuts EVENTS at its age limit; it always keeps the last message.

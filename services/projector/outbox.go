@@ -111,10 +111,40 @@ func putOutbox(tx *bolt.Tx, ms []message) error {
 	return nil
 }
 
+// droppedBucket holds up to which number the outbox has forgotten messages, as
+// they were in EVENTS then. If EVENTS ever ends before that, because it was
+// lost or is an older copy, only the log can tell what is missing.
+var (
+	droppedBucket = []byte("outbox-dropped")
+	droppedKey    = []byte("number")
+)
+
+// dropped returns that number, 0 before any.
+func dropped(tx *bolt.Tx) (public.Number, error) {
+	b := tx.Bucket(droppedBucket)
+	if b == nil {
+		return 0, nil
+	}
+	v := b.Get(droppedKey)
+	if len(v) != 8 {
+		return 0, fmt.Errorf("outbox: the number of the last message dropped has %d bytes", len(v))
+	}
+	return public.Number(binary.BigEndian.Uint64(v)), nil
+}
+
 // dropOutbox forgets what is in EVENTS, up to and including the number. When
 // that is everything, as it mostly is, the bucket goes as a whole: deleting row
 // by row visits the emptied pages again and again.
 func dropOutbox(tx *bolt.Tx, upTo public.Number) error {
+	if upTo > 0 {
+		d, err := tx.CreateBucketIfNotExists(droppedBucket)
+		if err == nil {
+			err = d.Put(droppedKey, binary.BigEndian.AppendUint64(nil, uint64(upTo)))
+		}
+		if err != nil {
+			return err
+		}
+	}
 	b := tx.Bucket(outboxBucket)
 	if b == nil {
 		return nil
@@ -151,4 +181,17 @@ func loadOutbox(tx *bolt.Tx, after public.Number, n int) ([]message, error) {
 		ms = append(ms, m)
 	}
 	return ms, nil
+}
+
+// lastInOutbox returns the highest number that waits, 0 if none does.
+func lastInOutbox(tx *bolt.Tx) public.Number {
+	b := tx.Bucket(outboxBucket)
+	if b == nil {
+		return 0
+	}
+	k, _ := b.Cursor().Last()
+	if len(k) != 8 {
+		return 0
+	}
+	return public.Number(binary.BigEndian.Uint64(k))
 }

@@ -16,6 +16,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -63,6 +64,8 @@ type Projector struct {
 	moved chan struct{}
 	err   error // why the fold stopped
 
+	hurry chan struct{} // capacity 1: somebody waits for the next transaction
+
 	// environment is the installation's id, known once its first event is folded.
 	environment atomic.Pointer[string]
 
@@ -70,8 +73,8 @@ type Projector struct {
 	tasks  sync.WaitGroup
 }
 
-// Open opens the read model, or starts it over if it is damaged or does not fit
-// the log. Nothing runs before Start.
+// Open opens the read model, or starts it over if it is damaged, does not fit
+// the log, or has forgotten events that EVENTS does not hold. Nothing runs before Start.
 func Open(ctx context.Context, cfg Config) (*Projector, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -80,8 +83,20 @@ func Open(ctx context.Context, cfg Config) (*Projector, error) {
 	if err != nil {
 		return nil, err
 	}
+	switch whole, err := tellsAll(ctx, cfg.JetStream, store); {
+	case err != nil:
+		return nil, errors.Join(err, store.Close())
+	case !whole:
+		cfg.Logger.Warn("EVENTS has lost its end; the read model is built again from the log, and what is missing is emitted", "file", cfg.Path)
+		if err := errors.Join(store.Close(), readmodel.Remove(cfg.Path)); err != nil {
+			return nil, err
+		}
+		if store, at, err = readmodel.OpenFitting(ctx, cfg.Path, cfg.Log, cfg.Logger); err != nil {
+			return nil, err
+		}
+	}
 	return &Projector{
-		cfg: cfg, store: store, at: at, moved: make(chan struct{}),
+		cfg: cfg, store: store, at: at, moved: make(chan struct{}), hurry: make(chan struct{}, 1),
 		emitter: newEmitter(cfg.JetStream, cfg.Log, store, cfg.EventsMaxAge, cfg.Logger),
 	}, nil
 }
@@ -173,6 +188,10 @@ func (p *Projector) Wait(ctx context.Context, seq uint64) error {
 		}
 		if err != nil {
 			return err
+		}
+		select {
+		case p.hurry <- struct{}{}:
+		default:
 		}
 		select {
 		case <-ctx.Done():
