@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory/directorytest"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/pkg/readmodel"
+	"github.com/rollcallhq/rollcall/services/projector"
 )
 
 // TestCrashPoints starts a projector on every state that a crash can leave:
@@ -31,7 +33,7 @@ func TestCrashPoints(t *testing.T) {
 	want := w.want(t)
 
 	models := []string{"none", "after-1", "after-2", "after-3", "model"}
-	stored := []int{0, 1, 2, len(want) - 20, len(want) - 17, len(want) - 16, len(want) - 15, len(want) - 2, len(want) - 1, len(want)}
+	stored := []int{0, 1, len(want) - 16, len(want) - 15, len(want) - 1, len(want)}
 	for _, model := range models {
 		for _, n := range stored {
 			t.Run(fmt.Sprintf("%s with %d of %d emitted", model, n, len(want)), func(t *testing.T) {
@@ -57,7 +59,7 @@ func TestRestarts(t *testing.T) {
 	w := newWorld(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	old := false
-	for range 25 {
+	for range 16 {
 		for range 1 + r.IntN(3) {
 			w.users(t, 1+r.IntN(30))
 		}
@@ -147,4 +149,34 @@ func TestEventsMaxAge(t *testing.T) {
 	stop(t, p)
 	w.start(t, "model", maxAge(time.Nanosecond))
 	eventually(t, func() bool { return len(w.emitted(t)) == 1 }, "all but the last event to be trimmed")
+}
+
+// TestEventsLost takes the end of EVENTS away, as an older copy put in its place
+// does. A projector that runs notices, and one that starts emits what is
+// missing, though its outbox has forgotten it.
+func TestEventsLost(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	said := &lines{}
+	p := w.start(t, "model", func(c *projector.Config) { c.Logger = slog.New(slog.NewTextHandler(said, nil)) })
+	for range 4 {
+		w.users(t, 3)
+		w.settled(t, p)
+	}
+	w.resetEvents(t, w.want(t)[:4])
+	w.users(t, 1)
+	eventually(t, func() bool { return said.count("EVENTS ends at") > 0 }, "the projector to notice")
+	stop(t, p)
+	if got, want := w.emitted(t), w.want(t)[:4]; len(got) != len(want) {
+		t.Errorf("EVENTS holds %d messages, a gap behind the %d that were left", len(got), len(want))
+	}
+
+	for _, left := range []int{4, 0} {
+		w.resetEvents(t, w.want(t)[:left])
+		p = w.start(t, "model")
+		w.settled(t, p)
+		w.users(t, 2) // the outbox is dropped
+		w.settled(t, p)
+		stop(t, p)
+	}
 }

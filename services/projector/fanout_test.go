@@ -89,7 +89,7 @@ func sendTo(c projector.Commands) func(*projector.Config) {
 // Every member is told once of each.
 func TestFanout(t *testing.T) {
 	t.Parallel()
-	const members = 2*directory.FanoutBatch + 201
+	const members = 2*directory.FanoutBatch + 1
 	w := newWorld(t)
 	ids := w.users(t, members)
 	from := len(w.Log)

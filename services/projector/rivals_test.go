@@ -18,7 +18,7 @@ func TestRivals(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a, b := w.start(t, "a"), w.start(t, "b")
-	for i := range 40 {
+	for i := range 26 {
 		w.users(t, 1+i%25)
 	}
 	w.settled(t, a)
