@@ -1,0 +1,218 @@
+package events_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollcallhq/rollcall/events"
+)
+
+var update = flag.Bool("update", false, "write golden files that do not exist yet; existing ones are never changed")
+
+// payloads holds one full value of every payload type. A new type is added
+// here; a value that has a golden file never changes.
+func payloads() []events.Payload {
+	hash := bytes.Repeat([]byte{0xab}, 32)
+	names := events.UserNames{UserName: "zoë@acme.example", ExternalID: "00u1<&>", DisplayName: "Zoë Łukasiewicz", Emails: []string{"zoë@acme.example", "z@home.example"}}
+	attributes := json.RawMessage(`{"active":true,"title":"R & D <\u2028>","userName":"zoë@acme.example"}`)
+	user := events.UserState{UserNames: names, Active: true, Address: "zoë@acme.example", Attributes: attributes}
+	group := events.GroupState{GroupNames: events.GroupNames{DisplayName: "R & D", ExternalID: "g1"}, Attributes: json.RawMessage(`{"displayName":"R & D"}`)}
+	profile := events.OrganizationProfile{
+		DisplayName: "Acme <Ltd>", RegionCode: "EU", ExternalID: "acme", Slug: "acme", LogoURL: "https://acme.example/l?a=1&b=2", Metadata: map[string]string{"tier": "gold"},
+	}
+	connection := events.DirectoryProfile{Name: "Okta", Kind: "SCIM", Provider: "OKTA"}
+	policy := events.DirectoryPolicy{DomainPolicy: "ENFORCE", EmailPolicy: "IMMUTABLE", DeactivationEvent: "USER_DELETED"}
+	endpoint := events.WebhookEndpointConfig{URL: "https://acme.example/hook?a=1&b=2", Description: "ours", EventTypes: []string{"organization.*"}, Enabled: true}
+	return []events.Payload{
+		events.EnvironmentCreated{},
+		events.APIClientCreated{Name: "ci", Hash: hash, Suffix: "wxyz"},
+		events.APIClientDeleted{},
+		events.SigningKeyCreated{Algorithm: "RS256", Public: []byte{1, 2}, Sealed: []byte{3, 4}},
+		events.FanoutContinued{Job: "job_1", From: "adirgroup_1\x00diruser_1\x00", To: "adirgroup_1\x00diruser_9\x00", Done: true},
+		events.OrganizationCreated{OrganizationProfile: profile},
+		events.OrganizationUpdated{OrganizationProfile: profile, FreedExternalID: "old"},
+		events.OrganizationDeleted{OrganizationProfile: profile},
+		events.DomainCreated{Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN", Verification: "AUTO_VERIFIED"},
+		events.DomainDeleted{Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN"},
+		events.DirectoryCreated{DirectoryProfile: connection, Policy: policy},
+		events.DirectoryEnabled{},
+		events.DirectoryDisabled{},
+		events.DirectoryDeleted{DirectoryProfile: connection},
+		events.DirectoryPolicyChanged{DirectoryPolicy: policy},
+		events.DirectorySecretCreated{Hash: hash, Suffix: "wxyz"},
+		events.DirectorySecretRevoked{Hash: hash},
+		events.WebhookEndpointCreated{WebhookEndpointConfig: endpoint, SealedSecret: []byte{5}},
+		events.WebhookEndpointUpdated{WebhookEndpointConfig: endpoint},
+		events.WebhookEndpointDeleted{},
+		events.WebhookEndpointSecretChanged{SealedSecret: []byte{6}},
+		events.UserCreated{UserState: user},
+		events.UserUpdated{UserState: user, Freed: &names},
+		events.UserDeleted{UserNames: names, Address: "zoë@acme.example"},
+		events.GroupCreated{GroupState: group},
+		events.GroupUpdated{GroupState: group, Freed: &group.GroupNames},
+		events.GroupDeleted{GroupNames: group.GroupNames},
+		events.GroupMembersAdded{Members: []string{"diruser_1", "dirgroup_2"}},
+		events.GroupMembersRemoved{Members: []string{"diruser_1"}},
+	}
+}
+
+func golden(t events.Type) string { return filepath.Join("testdata", "golden", string(t)+".json") }
+
+// TestGolden says that every payload is written as the day it was introduced,
+// byte for byte, and that what was written then is read as it was meant.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, p := range payloads() {
+		t.Run(string(p.Type()), func(t *testing.T) {
+			t.Parallel()
+			e, err := events.New(events.Event{ID: 7}, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := golden(p.Type())
+			want, err := os.ReadFile(path)
+			if *update && os.IsNotExist(err) {
+				want = append(slices.Clone(e.Payload), '\n')
+				if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+					err = os.WriteFile(path, want, 0o600)
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = bytes.TrimSuffix(want, []byte("\n"))
+			if !bytes.Equal(e.Payload, want) {
+				t.Errorf("it is written as\n%s\nnot as\n%s", e.Payload, want)
+			}
+			got, err := decode(p, events.Event{Type: p.Type(), Payload: want})
+			if err != nil || !reflect.DeepEqual(got, p) {
+				t.Errorf("%s\nis read as %+v (%v), meant is %+v", want, got, err, p)
+			}
+		})
+	}
+}
+
+// decode reads e as the type of p, by way of the generic Decode.
+func decode(p events.Payload, e events.Event) (events.Payload, error) {
+	v := reflect.New(reflect.TypeOf(p))
+	if err := json.Unmarshal(e.Payload, v.Interface()); err != nil {
+		return nil, err
+	}
+	return v.Elem().Interface().(events.Payload), nil
+}
+
+// TestEveryTypeIsHeld says that there is exactly one value above and one golden
+// file for every type that the package names.
+func TestEveryTypeIsHeld(t *testing.T) {
+	t.Parallel()
+	var named, held, files []string
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		named = append(named, constants(t, path)...)
+	}
+	for _, p := range payloads() {
+		held = append(held, string(p.Type()))
+	}
+	found, err := filepath.Glob(golden("*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		files = append(files, strings.TrimSuffix(filepath.Base(f), ".json"))
+	}
+	for _, list := range [][]string{named, held, files} {
+		slices.Sort(list)
+	}
+	if !slices.Equal(named, held) || !slices.Equal(named, files) {
+		t.Errorf("named are %q\nheld are %q\nfiles are %q", named, held, files)
+	}
+}
+
+// constants returns the values of a source file's constants of type Type.
+func constants(t *testing.T, path string) []string {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			if name, ok := v.Type.(*ast.Ident); ok && name.Name == "Type" {
+				for _, value := range v.Values {
+					s, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					out = append(out, s)
+				}
+			}
+		}
+		return true
+	})
+	return out
+}
+
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	e, err := events.New(events.Event{ID: 7}, events.DomainDeleted{Domain: "acme.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := events.Decode[events.DomainDeleted](e); err != nil || p.Domain != "acme.example" {
+		t.Errorf("it is read as %+v, %v", p, err)
+	}
+	stored := events.Event{Type: e.Type, Payload: e.Payload}
+	if p, err := events.Decode[events.DomainDeleted](stored); err != nil || p.Domain != "acme.example" {
+		t.Errorf("it is read back as %+v, %v", p, err)
+	}
+	if _, err := events.Decode[events.DomainCreated](stored); err == nil {
+		t.Error("it is read as another type")
+	}
+	stored.Payload = []byte(`{"domain":7}`)
+	if _, err := events.Decode[events.DomainDeleted](stored); err == nil {
+		t.Error("a payload of another shape is read")
+	}
+	if _, err := events.New(events.Event{}, events.UserCreated{UserState: events.UserState{Attributes: []byte(`{`)}}); err == nil {
+		t.Error("half a document is written")
+	}
+}
+
+func TestEqual(t *testing.T) {
+	t.Parallel()
+	base := events.Event{
+		Type: "t", ID: 1, At: time.Unix(1, 0).UTC(), Actor: "a", Organization: "o", Directory: "d", Resource: "r", Revision: 2, Payload: []byte("{}"),
+	}
+	same := base
+	same.At, same.Payload = base.At.In(time.FixedZone("east", 3600)), []byte("{}")
+	if !base.Equal(same) {
+		t.Error("an event differs from itself")
+	}
+	for name, change := range map[string]func(*events.Event){
+		"Type": func(e *events.Event) { e.Type = "u" }, "ID": func(e *events.Event) { e.ID++ }, "At": func(e *events.Event) { e.At = e.At.Add(1) },
+		"Actor": func(e *events.Event) { e.Actor = "b" }, "Organization": func(e *events.Event) { e.Organization = "" },
+		"Directory": func(e *events.Event) { e.Directory = "" }, "Resource": func(e *events.Event) { e.Resource = "" },
+		"Revision": func(e *events.Event) { e.Revision++ }, "Payload": func(e *events.Event) { e.Payload = nil },
+	} {
+		other := base
+		change(&other)
+		if base.Equal(other) {
+			t.Errorf("another %s makes no difference", name)
+		}
+	}
+}
