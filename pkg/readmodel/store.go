@@ -1,9 +1,9 @@
 // Package readmodel keeps folded rows and the position they are folded up to
 // in one bbolt file, changed together in one transaction.
 //
-// The file is never the only place of anything: if it is missing, damaged, or
-// does not fit the log, it is removed and folded again. One bucket per table
-// of package directory, so that tables that grow at their end stay dense.
+// The file is never the only place of anything: if it is missing or damaged, it
+// is removed and folded again. One bucket per table of package directory, so
+// that tables that grow at their end stay dense.
 //
 // What must not live here: what an event means (pkg/directory), reading the
 // log (pkg/replica, the projector).

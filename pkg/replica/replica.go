@@ -62,9 +62,9 @@ type Replica struct {
 	done chan struct{}
 }
 
-// Open opens the file at path and starts writing it in the background. A file
-// that is damaged or does not fit the log is removed and starts over; the log
-// decides.
+// Open opens the file at path and starts writing it in the background. A damaged
+// file is removed and starts over; one that fits another log is an error that
+// matches *eventlog.MismatchError.
 func Open(ctx context.Context, path string, source eventlog.Source, log *slog.Logger) (*Replica, error) {
 	store, at, err := readmodel.OpenFitting(ctx, path, source, log)
 	if err != nil {
