@@ -63,8 +63,9 @@ type Ingress struct {
 	committer *commit.Committer
 	owner     atomic.Bool
 
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup
+	running context.Context // ends with Stop
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup
 
 	mu  sync.Mutex
 	err error // why the replica stopped following
@@ -83,13 +84,13 @@ func Open(ctx context.Context, cfg Config) (*Ingress, error) {
 		return nil, err
 	}
 	c := commit.New(cfg.Log, r, commit.Config{Clock: cfg.Clock, Sole: cfg.Leases == nil, Logger: cfg.Logger})
-	return &Ingress{cfg: cfg, replica: r, committer: c}, nil
+	i := &Ingress{cfg: cfg, replica: r, committer: c}
+	i.running, i.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return i, nil
 }
 
 // Start catches up with the log and then serves until Stop.
 func (i *Ingress) Start(ctx context.Context) error {
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	i.cancel = cancel
 	if i.cfg.Leases == nil {
 		tail, err := i.cfg.Log.Tail(ctx)
 		if err == nil {
@@ -99,10 +100,10 @@ func (i *Ingress) Start(ctx context.Context) error {
 			return fmt.Errorf("fold the log: %w", err)
 		}
 		i.owner.Store(true)
-		i.tasks.Go(func() { i.decide(running) })
+		i.tasks.Go(func() { i.decide(i.running) })
 		return nil
 	}
-	i.tasks.Go(func() { i.take(running) })
+	i.tasks.Go(func() { i.take(i.running) })
 	return nil
 }
 
@@ -206,10 +207,7 @@ func (i *Ingress) halt(err error) {
 
 // Stop ends all work and closes the replica's file. It may be called twice.
 func (i *Ingress) Stop() error {
-	if i.cancel != nil {
-		i.cancel()
-		i.cancel = nil
-	}
+	i.cancel()
 	i.tasks.Wait()
 	return i.replica.Close()
 }
@@ -224,6 +222,9 @@ func (i *Ingress) Submit(ctx context.Context, r directory.Request) (commit.Resul
 		if i.cfg.Conn == nil || !errors.Is(err, commit.ErrStopped) {
 			return res, err
 		}
+	}
+	if i.running.Err() != nil {
+		return commit.Result{}, fault.New(fault.Unavailable, "This server is stopping; nothing was changed. Try again.")
 	}
 	if i.cfg.Conn == nil {
 		return commit.Result{}, fault.Wrap(fault.Unavailable, i.Err(), "This server cannot write to the log; nothing was changed. The operator's log has the cause.")

@@ -128,7 +128,11 @@ func (i *Ingress) forward(ctx context.Context, r directory.Request) (commit.Resu
 	if err != nil {
 		return res, err
 	}
-	// Answers that follow come from this process's replica.
+	// Answers that follow come from this process's replica, which follows the log
+	// until Stop.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(i.running, cancel)()
 	if err := i.replica.Wait(ctx, res.Seq); err != nil {
 		return res, fault.Wrap(fault.Unavailable, err, "The change is stored, but this server is still catching up. Try again.")
 	}
@@ -136,8 +140,8 @@ func (i *Ingress) forward(ctx context.Context, r directory.Request) (commit.Resu
 }
 
 // Forward sends a request to the owner of the log, whoever that is. While there
-// is none it waits for one, as long as ctx allows. An owner decides it at most
-// once.
+// is none it waits for one, for 10 seconds or as long as ctx allows. An owner
+// decides it at most once.
 //
 // Errors: the owner's refusal; TooLarge for a command that the NATS server does
 // not carry; Unavailable without an owner or an answer.
@@ -146,6 +150,8 @@ func Forward(ctx context.Context, nc *nats.Conn, r directory.Request) (commit.Re
 	if err != nil {
 		return commit.Result{}, fmt.Errorf("write command: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	for {
 		to, err := owner(ctx, nc)
 		if err == nil {
@@ -163,6 +169,9 @@ func Forward(ctx context.Context, nc *nats.Conn, r directory.Request) (commit.Re
 			default:
 				return commit.Result{}, fault.Wrap(fault.Unavailable, err, "The owner of the log did not answer; the outcome is not known. Try again.")
 			}
+		}
+		if errors.Is(err, nats.ErrConnectionClosed) {
+			return commit.Result{}, fault.Wrap(fault.Unavailable, err, "This server is not connected to the log any more; nothing was changed.")
 		}
 		select {
 		case <-ctx.Done():
