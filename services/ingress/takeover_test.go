@@ -1,6 +1,7 @@
 package ingress_test
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"strings"
@@ -15,6 +16,9 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/services/ingress"
 )
+
+// answerWithin is how long a command may take; a takeover fits in.
+const answerWithin = 4 * time.Second
 
 // load writes without pause through an ingress until end is called, and counts.
 type load struct {
@@ -33,7 +37,9 @@ func (w *world) load(t *testing.T, writers int, through *ingress.Ingress) *load 
 		l.tasks.Go(func() {
 			for i := 0; !l.ended.Load(); i++ {
 				r := w.request(w.user(fmt.Sprintf("load%d-%d", n, i)))
-				_, err := through.Submit(t.Context(), r)
+				ctx, cancel := context.WithTimeout(t.Context(), answerWithin)
+				_, err := through.Submit(ctx, r)
+				cancel()
 				l.mu.Lock()
 				if err == nil {
 					l.stored = append(l.stored, r.ID)
