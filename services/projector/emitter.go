@@ -48,7 +48,8 @@ type emitter struct {
 	failure atomic.Pointer[error]
 
 	// Only run uses these.
-	last    uint64 // EVENTS' last sequence
+	last    uint64        // EVENTS' last sequence
+	told    public.Number // the last event that was held against the log
 	trimmed time.Time
 
 	mu      sync.Mutex
@@ -213,13 +214,59 @@ func (e *emitter) sync(ctx context.Context) error {
 	if before := public.Number(e.upTo.Load()); n < before {
 		return fmt.Errorf("EVENTS ends at %s now, but %s was in it; restart the projector, which then emits what is missing", n.ID(), before.ID())
 	}
+	if err := e.fits(ctx, last, n); err != nil {
+		return err
+	}
 	e.last = last
 	e.upTo.Store(uint64(n))
+	e.failure.Store(nil)
 	select {
 	case <-e.synced:
+		return nil
 	default:
-		close(e.synced)
 	}
+	// Before anything is folded: what an earlier life left in the outbox.
+	snap, err := e.store.Snapshot()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = snap.Close() }()
+	e.mu.Lock()
+	e.skipped = lastInOutbox(snap.Tx())
+	e.mu.Unlock()
+	close(e.synced)
+	return nil
+}
+
+// fits refuses an EVENTS that tells of more than the log holds. What is written
+// to such a log from now on would get numbers that were used before, and would
+// never be emitted.
+func (e *emitter) fits(ctx context.Context, last uint64, n public.Number) error {
+	if last == 0 || e.told == n {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	tail, err := e.source.Tail(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	m, err := e.js.Stream(ctx, natslog.EventsStream)
+	if err != nil {
+		return fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
+	}
+	msg, err := m.GetMsg(ctx, last)
+	if err != nil {
+		return fmt.Errorf("read the last message of EVENTS (sequence %d): %w", last, err)
+	}
+	seq, err := strconv.ParseUint(msg.Header.Get(HeaderLogSeq), 10, 64)
+	if err != nil {
+		return fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", last)
+	}
+	if seq > tail {
+		return fmt.Errorf("%w: EVENTS tells of the frame at sequence %d, the log ends at %d; restore the log from a backup or replica", eventlog.ErrDamaged, seq, tail)
+	}
+	e.told = n
 	return nil
 }
 

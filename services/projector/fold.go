@@ -17,6 +17,10 @@ const (
 	// maxBatch bounds one transaction, in events: the facts measured this as the
 	// size beyond which nothing is gained.
 	maxBatch = 10_000
+	// gather is how long a transaction collects what arrives, unless somebody
+	// waits for it. Public events do not wait for it, and each sync that is saved
+	// is one that does not delay the log's.
+	gather = 25 * time.Millisecond
 	// ahead is how many frames are read and decoded before they are folded.
 	ahead = 8
 	// retryAfter is the pause before an unreachable log is asked again.
@@ -59,9 +63,8 @@ type read struct {
 }
 
 // stretch folds in this goroutine what another reads ahead and a third writes:
-// while a transaction commits, the next one is folded. What arrives meanwhile
-// goes into one transaction, so that batches grow with the load and a lone
-// event waits for nothing.
+// while a transaction commits, the next one is folded. Public events are handed
+// to the emitter as soon as no more frames are at hand.
 func (p *Projector) stretch(ctx context.Context, until uint64) (err error) {
 	reader, err := p.cfg.Log.Open(ctx, p.At().Position)
 	if err != nil {
@@ -130,38 +133,63 @@ type batch struct {
 	rows   *directory.Overlay
 	to     readmodel.Checkpoint
 	events int
-	due    []due
+	due    []due // not yet written as messages
+	outbox []message
 	poison []poison
+
+	// before is closed when the batch before has announced all of its events,
+	// announced when this one has.
+	before, announced chan struct{}
 }
 
 // collect folds the entry and what else arrives, until the batch is full, or
-// nothing more is there and the transaction before is done.
+// its time is over or somebody waits for it, and the transaction before is
+// written.
 func (b *batch) collect(ctx context.Context, e eventlog.Entry, frames <-chan read, written <-chan struct{}, until uint64) error {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	ripe := until > 0 // a rebuild waits for nothing
 	for {
 		b.fold(e)
 		if b.events >= maxBatch || (until > 0 && b.to.Seq >= until) {
 			return nil
 		}
-		var next read
-		select {
-		case next = <-frames:
-		default:
-			if written == nil {
-				return nil
-			}
-			select {
-			case next = <-frames:
-			case <-written:
-				return nil
-			case <-ctx.Done():
-				return nil // what is folded is still worth writing
-			}
+		next, ok, err := b.more(ctx, frames, written, timer.C, &ripe)
+		if !ok || err != nil {
+			return err
 		}
 		if next.err != nil {
 			return next.err
 		}
 		e = next.entry
 	}
+}
+
+// more returns the next frame; ok is false when the batch is to be written.
+func (b *batch) more(ctx context.Context, frames <-chan read, written <-chan struct{}, timer <-chan time.Time, ripe *bool) (next read, ok bool, err error) {
+	select {
+	case next = <-frames:
+		return next, true, nil
+	default:
+	}
+	if err := b.announce(); err != nil {
+		return next, false, err
+	}
+	for written != nil || !*ripe {
+		select {
+		case next = <-frames:
+			return next, true, nil
+		case <-written:
+			written = nil
+		case <-timer:
+			*ripe = true
+		case <-b.p.hurry:
+			*ripe = true
+		case <-ctx.Done():
+			return next, false, nil // what is folded is still worth writing
+		}
+	}
+	return next, false, nil
 }
 
 // due is an announcement and the frame that caused it.
@@ -203,30 +231,34 @@ func (b *batch) fold(e eventlog.Entry) {
 	b.to = b.to.Advanced(e)
 }
 
-// outbox turns the announcements that are not in EVENTS yet into messages.
-func (b *batch) outbox() ([]message, error) {
+// announce turns what is due into messages and hands them to the emitter, but
+// for those that are in EVENTS already: a rebuild passes over them.
+func (b *batch) announce() error {
 	if len(b.due) == 0 {
-		return nil, nil
+		return nil
 	}
+	<-b.before
 	env, err := b.p.environmentID()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	emitted := b.p.emitter.upTo.Load()
-	out := make([]message, 0, len(b.due))
+	from := len(b.outbox)
 	for _, d := range b.due {
-		if uint64(d.Number) <= uint64(emitted) {
-			continue // a rebuild: it is there already
+		if uint64(d.Number) <= emitted {
+			continue
 		}
 		body, err := d.Body(env)
 		if err != nil {
-			return nil, fmt.Errorf("write public event %s: %w", d.Number.ID(), err)
+			return fmt.Errorf("write public event %s: %w", d.Number.ID(), err)
 		}
-		out = append(out, message{
+		b.outbox = append(b.outbox, message{
 			number: d.Number, typ: d.Type, organization: d.Organization, directory: d.Directory, seq: d.seq, ordinal: d.ordinal, body: body,
 		})
 	}
-	return out, nil
+	b.due = nil
+	b.p.emitter.offer(b.outbox[from:])
+	return nil
 }
 
 func (p *Projector) environmentID() (string, error) {

@@ -16,6 +16,8 @@ type writer struct {
 	done chan struct{}
 	rows *directory.Overlay // of the batch under way
 	err  error
+	// announced is closed when the last batch that was begun has announced.
+	announced chan struct{}
 }
 
 // begin starts a batch behind the checkpoint, on a view that shows the batch
@@ -29,7 +31,13 @@ func (w *writer) begin(at readmodel.Checkpoint) (*batch, error) {
 	if w.done != nil {
 		below = w.rows.Over(snap)
 	}
-	return &batch{p: w.p, snap: snap, rows: directory.NewOverlay(below), to: at}, nil
+	b := &batch{p: w.p, snap: snap, rows: directory.NewOverlay(below), to: at, before: w.announced, announced: make(chan struct{})}
+	if b.before == nil {
+		b.before = make(chan struct{})
+		close(b.before)
+	}
+	w.announced = b.announced
+	return b, nil
 }
 
 // write waits for the batch before and starts to write this one.
@@ -60,7 +68,8 @@ func (w *writer) wait() error {
 // commit writes rows, outbox and position in one transaction, and then lets the
 // world know.
 func (b *batch) commit() error {
-	outbox, err := b.outbox()
+	err := b.announce()
+	close(b.announced)
 	if err != nil {
 		return err
 	}
@@ -68,12 +77,12 @@ func (b *batch) commit() error {
 		if err := writeQuarantine(tx, b.poison); err != nil {
 			return err
 		}
-		return b.p.emitter.keep(tx, outbox)
+		return b.p.emitter.keep(tx, b.outbox)
 	}); err != nil {
 		return err
 	}
 	b.p.advance(b.to)
-	b.p.emitter.offer(outbox)
+	b.p.emitter.nudge()
 	return nil
 }
 
