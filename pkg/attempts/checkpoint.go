@@ -25,7 +25,7 @@ func (s *State) Checkpoint(slot int, index, before uint64) ([][]byte, error) {
 	parts = append(parts, part)
 	out := make([][]byte, len(parts))
 	for i, p := range parts {
-		p.Header = Header{Slot: slot, Index: index + uint64(i), Checkpoint: before, Part: i + 1, Parts: len(parts)} //nolint:gosec // a count
+		p.Header = Header{Slot: slot, Index: index + uint64(i), Checkpoint: before, Part: i + 1, Parts: len(parts)}
 		b, err := Encode(p)
 		if err != nil {
 			return nil, err

@@ -96,7 +96,7 @@ func (r *reader) err() error {
 // count reads how many entries follow; each takes a byte at least.
 func (r *reader) count() int {
 	n := r.in.Uvarint()
-	if r.in.Err() != nil || n > uint64(r.in.Len()) {
+	if r.in.Err() != nil || n > uint64(r.in.Len()) { //nolint:gosec // a length
 		r.bad = true
 		return 0
 	}
@@ -118,7 +118,7 @@ func (r *reader) duration() time.Duration {
 		r.bad = true
 		return 0
 	}
-	return time.Duration(n) * time.Microsecond //nolint:gosec // bounded by the line above
+	return time.Duration(n) * time.Microsecond
 }
 
 func (r *reader) byte() byte {

@@ -34,7 +34,7 @@ func SlotOf(endpoint string) int {
 	for i := range len(endpoint) {
 		h = (h ^ uint64(endpoint[i])) * prime
 	}
-	return int(h % Slots) //nolint:gosec // below Slots
+	return int(h % Slots)
 }
 
 // Subject is where a slot's frames are.

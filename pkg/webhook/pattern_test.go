@@ -18,8 +18,11 @@ func TestPattern_match(t *testing.T) {
 	}{
 		{"organization.created", []string{"organization.created"}, []string{"organization.created2", "xorganization.created", "organization.deleted"}},
 		{"*", []string{"organization.created", "role.deleted"}, nil},
-		{"organization.directory.*", []string{"organization.directory.user_created", "organization.directory.group_deleted"},
-			[]string{"organization.created", "organization.directory", "organization.directory_enabled"}},
+		{
+			"organization.directory.*",
+			[]string{"organization.directory.user_created", "organization.directory.group_deleted"},
+			[]string{"organization.created", "organization.directory", "organization.directory_enabled"},
+		},
 		{"organization.*", []string{"organization.created", "organization.directory.user_created"}, []string{"organization", "role.created"}},
 		{"organization.directory.user_*", []string{"organization.directory.user_updated"}, []string{"organization.directory.group_updated"}},
 		{"*.created", []string{"organization.created", "role.created"}, []string{"organization.directory.user_created"}},
@@ -27,8 +30,11 @@ func TestPattern_match(t *testing.T) {
 		{"organization.*.group_*", []string{"organization.directory.group_created"}, []string{"organization.group_created", "organization.directory.user_created"}},
 		{"a*a", []string{"aa", "aba"}, []string{"a"}},
 		{"*ab*ab*", []string{"abab", "xabyabz"}, []string{"ab", "aab"}},
-		{"scalekit.dir.user.*", []string{"organization.directory.user_created", "organization.directory.user_updated", "organization.directory.user_deleted"},
-			[]string{"organization.directory.group_created", "scalekit.dir.user.create"}},
+		{
+			"scalekit.dir.user.*",
+			[]string{"organization.directory.user_created", "organization.directory.user_updated", "organization.directory.user_deleted"},
+			[]string{"organization.directory.group_created", "scalekit.dir.user.create"},
+		},
 		{"scalekit.dir.group.*", []string{"organization.directory.group_created"}, []string{"organization.directory.user_created"}},
 	}
 	for _, tt := range tests {

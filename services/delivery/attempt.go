@@ -43,9 +43,9 @@ func (l *lane) fly(f flight) {
 		r, put := w.attempt(ctx, ep, f)
 		w.stats.inFlight.Add(-1)
 		w.tokens.give()
-		l.slot.landed(f, r, put, began, time.Since(began))
+		l.slot.landed(f, r, put, began, time.Since(began)) //nolint:contextcheck // attempts live as long as their lane, not as this call
 		for next := w.tokens.next(); next != nil; next = w.tokens.next() {
-			next.serve()
+			next.serve() //nolint:contextcheck // attempts live as long as their lane, not as this call
 		}
 	})
 }

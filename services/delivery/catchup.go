@@ -46,7 +46,7 @@ func (w *Worker) readFor(l *lane) error {
 			return false
 		}
 		for {
-			done, ok := l.feedSelf(e)
+			done, ok := l.feedSelf(e) //nolint:contextcheck // attempts live as long as their lane, not as this call
 			if done {
 				return false
 			}

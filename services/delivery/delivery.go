@@ -190,7 +190,7 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	if err := w.fold.catchUp(ctx); err != nil {
 		return err
 	}
-	w.fold.each(func(ep *endpoint) { w.slots[attempts.SlotOf(ep.ID)].install(ep.ID, ep) })
+	w.fold.each(func(ep *endpoint) { w.slots[attempts.SlotOf(ep.ID)].install(ep.ID, ep) }) //nolint:contextcheck // attempts live as long as their lane, not as this call
 	for _, s := range w.slots {
 		s.forgetUnknown(w.fold)
 	}
@@ -200,7 +200,7 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	for _, s := range w.slots {
 		w.committing.Go(s.commit)
 		w.running.Go(s.run)
-		s.begin()
+		s.begin() //nolint:contextcheck // attempts live as long as their lane, not as this call
 	}
 	w.running.Go(func() { w.fail(w.fold.run(w.life, w.changed)) })
 	w.running.Go(func() { w.feed.run(w.life) })
@@ -256,8 +256,8 @@ func (w *Worker) Stop() error {
 	w.stopping.Store(true)
 	for _, s := range w.slots {
 		if s != nil {
-			s.mu.Lock() // whoever began something before is counted by now
-			s.mu.Unlock()
+			s.mu.Lock()
+			s.mu.Unlock() //nolint:staticcheck // whoever began something before is counted by now
 		}
 	}
 	w.stop()

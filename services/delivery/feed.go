@@ -106,7 +106,7 @@ func (f *feed) run(ctx context.Context) {
 			if f.w.fold.wait(ctx, e.logSeq) != nil {
 				return false
 			}
-			f.offer(e)
+			f.offer(e) //nolint:contextcheck // attempts live as long as their lane, not as this call
 			return true
 		})
 		if ctx.Err() != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,6 @@ type world struct {
 
 	mu      sync.Mutex
 	at      eventlog.Position
-	last    uint64 // number of events published
 	secrets map[string]webhook.Secret
 }
 
@@ -178,7 +178,7 @@ func (w *world) emit(organization, typ string, seq, ordinal uint64, resources ..
 			Subject: "events." + strings.ReplaceAll("-"+organization, "-org", "org") + ".-." + typ, Data: []byte(p.body),
 			Header: nats.Header{
 				"Rollcall-Event-Id": {p.id}, "Rollcall-Event-Type": {typ}, "Rollcall-Organization": {organization},
-				"Rollcall-Log-Seq": {fmt.Sprint(seq)}, "Rollcall-Log-Ordinal": {fmt.Sprint(ordinal)},
+				"Rollcall-Log-Seq": {strconv.FormatUint(seq, 10)}, "Rollcall-Log-Ordinal": {strconv.FormatUint(ordinal, 10)},
 			},
 		})
 		if err != nil {

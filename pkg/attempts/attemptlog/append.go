@@ -61,8 +61,9 @@ func (w *Writer) publish(ctx context.Context, b []byte) (uint64, error) {
 			return 0, fmt.Errorf("%w: %w", ErrFull, err)
 		case codeTooLarge:
 			return 0, fmt.Errorf("%w: %w", ErrRefused, err)
+		default:
+			return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
 
-func endpointKey(slot int, id string) []byte { return append([]byte{byte(slot)}, id...) }
+func slotKey(slot int) []byte { return []byte{byte(slot)} } //nolint:gosec // below attempts.Slots
+
+func endpointKey(slot int, id string) []byte { return append(slotKey(slot), id...) }
 
 func deliveryKey(endpoint string, seq uint64) []byte {
 	return wire.AppendUint64(append([]byte(endpoint), 0), seq)
@@ -26,7 +28,7 @@ func statusKey(endpoint string, s attempts.Status, seq uint64) []byte {
 }
 
 func dueKey(d attempts.Delivery) []byte {
-	b := wire.AppendUint64(nil, uint64(d.Due.UnixMicro())) //nolint:gosec // after 1970
+	b := wire.AppendUint64(nil, uint64(d.Due.UnixMicro()))
 	return append(b, deliveryKey(d.Endpoint, d.Seq)...)
 }
 
@@ -126,7 +128,7 @@ func writePosition(tx *bolt.Tx, p position) error {
 }
 
 func readPlace(tx *bolt.Tx, slot int) (attempts.Place, error) {
-	b := tx.Bucket(slotBucket).Get([]byte{byte(slot)})
+	b := tx.Bucket(slotBucket).Get(slotKey(slot))
 	if b == nil {
 		return attempts.Place{}, nil
 	}
@@ -143,5 +145,5 @@ func writePlace(tx *bolt.Tx, slot int, p attempts.Place) error {
 	for _, v := range [...]uint64{p.Seq, p.Index, p.Checkpoint, p.Since, p.Begun} {
 		b = binary.AppendUvarint(b, v)
 	}
-	return tx.Bucket(slotBucket).Put([]byte{byte(slot)}, wire.AppendBool(b, p.Loading))
+	return tx.Bucket(slotBucket).Put(slotKey(slot), wire.AppendBool(b, p.Loading))
 }

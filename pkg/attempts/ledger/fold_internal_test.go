@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ func (empty) Follow(ctx context.Context, _ uint64, _ func(attempts.Stored) error
 	<-ctx.Done()
 	return ctx.Err()
 }
+
 func (empty) Frame(context.Context, uint64) (f attempts.Frame, ok bool, err error) {
 	return f, false, nil
 }
@@ -38,14 +40,14 @@ func TestFold_agreesWithState(t *testing.T) {
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		path := filepath.Join(dir, fmt.Sprint(n))
+		path := filepath.Join(dir, strconv.Itoa(n))
 		l, err := Open(t.Context(), path, empty{}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			rt.Fatal(err)
 		}
 		defer func() {
 			l.Close()
-			os.Remove(path)
+			_ = os.Remove(path)
 		}()
 		l.db.NoSync = true
 		state, place, seq := attempts.NewState(), attempts.Place{}, uint64(0)
@@ -118,7 +120,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 	for _, want := range state.Endpoints() {
 		got, ok, err := r.Endpoint(want.ID)
 		if err != nil || !ok || got != want {
-			return fmt.Errorf("endpoint %+v, want %+v (%v)", got, want, err)
+			return fmt.Errorf("endpoint %+v, want %+v (%w)", got, want, err)
 		}
 		var kept []attempts.Delivery
 		for s := attempts.Pending; s <= attempts.Exhausted; s++ {
@@ -128,7 +130,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 			for _, seq := range r.seqs(want.ID, s, 0) {
 				d, ok, err := r.Delivery(want.ID, seq)
 				if err != nil || !ok || d.Status != s {
-					return fmt.Errorf("the index of %s leads to %+v (%v)", s, d, err)
+					return fmt.Errorf("the index of %s leads to %+v (%w)", s, d, err)
 				}
 				kept = append(kept, d)
 			}
@@ -154,7 +156,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 			return fmt.Errorf("%d rows counted, %d there", row.total, all)
 		}
 		if err != nil || int(row.delivered) != len(r.seqs(want.ID, attempts.Success, 0)) {
-			return fmt.Errorf("%d delivered counted, %d there (%v)", row.delivered, len(r.seqs(want.ID, attempts.Success, 0)), err)
+			return fmt.Errorf("%d delivered counted, %d there (%w)", row.delivered, len(r.seqs(want.ID, attempts.Success, 0)), err)
 		}
 	}
 	waiting, due := 0, 0
@@ -169,7 +171,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 		return err
 	}
 	if err := tx.Bucket(dueBucket).ForEach(func(_, _ []byte) error { due++; return nil }); err != nil || due != waiting {
-		return fmt.Errorf("%d entries are due, %d deliveries wait for a time (%v)", due, waiting, err)
+		return fmt.Errorf("%d entries are due, %d deliveries wait for a time (%w)", due, waiting, err)
 	}
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
@@ -120,7 +121,7 @@ func (l *Ledger) openFile() (err error) {
 	}()
 	l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return ErrLocked
 	case errors.Is(err, os.ErrPermission):
 		return err

@@ -100,6 +100,13 @@ func (b *bench) checkpoint() {
 	}
 }
 
+func (b *bench) remove() {
+	b.t.Helper()
+	if err := os.Remove(b.path); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // open opens the ledger and follows until the end of what was appended.
 func (b *bench) open() (l *ledger.Ledger, stop func()) {
 	b.t.Helper()
@@ -295,7 +302,7 @@ func TestOpen_rebuilds(t *testing.T) {
 	spoil := map[string]func(){
 		"first":   func() {},
 		"kept":    func() {},
-		"deleted": func() { os.Remove(b.path) },
+		"deleted": b.remove,
 		"damaged": func() {
 			f, err := os.OpenFile(b.path, os.O_WRONLY, 0)
 			if err != nil {
@@ -317,7 +324,7 @@ func TestOpen_rebuilds(t *testing.T) {
 			for seq := range uint64(9) {
 				other.records(attempt(seq+100, 1, attempts.Failed))
 			}
-			os.Remove(b.path)
+			b.remove()
 			_, stop := other.open()
 			stop()
 		},
@@ -356,7 +363,7 @@ func TestFollow_trimmed(t *testing.T) {
 	if diff := cmp.Diff([][]uint64{{4, 1}, {3}}, got()); diff != "" {
 		t.Errorf("it lagged (-want +got):\n%s", diff)
 	}
-	os.Remove(b.path)
+	b.remove()
 	if diff := cmp.Diff([][]uint64{{4}, {3}}, got()); diff != "" {
 		t.Errorf("it was deleted (-want +got):\n%s", diff)
 	}

@@ -231,7 +231,7 @@ func (r *rows) DropEndpoint(id string) error {
 func (r *rows) Reset(slot int) error {
 	var ids []string
 	c := r.endpoints.Cursor()
-	for k, _ := c.Seek([]byte{byte(slot)}); len(k) > 0 && int(k[0]) == slot; k, _ = c.Next() {
+	for k, _ := c.Seek(slotKey(slot)); len(k) > 0 && int(k[0]) == slot; k, _ = c.Next() {
 		ids = append(ids, string(k[1:]))
 	}
 	for _, id := range ids {

@@ -147,7 +147,7 @@ func answered(resp *http.Response) Result {
 		r.Text += "; redirects are not followed"
 	}
 	if sec, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		r.RetryAfter = time.Duration(sec) * time.Second //nolint:gosec // 31 bits
+		r.RetryAfter = time.Duration(sec) * time.Second
 	}
 	return r
 }
