@@ -8,7 +8,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/rollcallhq/rollcall/pkg/attempts"
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
 	"github.com/rollcallhq/rollcall/pkg/attempts/ledger"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
@@ -116,15 +115,13 @@ func (d deliveries) List(ctx context.Context, endpoint, position string, limit i
 	return out, nil
 }
 
-func shown(d attempts.Delivery) api.Delivery {
+func shown(d ledger.Delivery) api.Delivery {
 	out := api.Delivery{
 		ID: d.EventID + "." + d.Endpoint, EventID: d.EventID, EventType: d.EventType,
 		Status: api.DeliveryStatus(d.Status.String()), Attempts: d.Attempts, NextAttempt: d.Due,
 	}
-	if d.Attempts > 0 {
-		out.Log = []api.DeliveryAttempt{{
-			Number: d.Attempts, At: d.LastAt, Took: d.Duration, StatusCode: d.StatusCode, Error: d.Error,
-		}}
+	for _, a := range d.Log() {
+		out.Log = append(out.Log, api.DeliveryAttempt{Number: a.Number, At: a.At, Took: a.Duration, StatusCode: a.StatusCode, Error: a.Error})
 	}
 	return out
 }
