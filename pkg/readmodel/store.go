@@ -14,28 +14,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/rollcallhq/rollcall/events/wire"
+	"github.com/rollcallhq/rollcall/pkg/boltfile"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 )
 
-// ErrCorrupt says that the file cannot be trusted. Remove it and fold again.
-var ErrCorrupt = errors.New("readmodel: the file is damaged")
-
-// ErrLocked says that another process has the file open.
-var ErrLocked = errors.New("readmodel: the file is in use by another process")
+var (
+	// ErrCorrupt says that the file cannot be trusted. Remove it and fold again.
+	ErrCorrupt = boltfile.ErrCorrupt
+	// ErrLocked says that another process has the file open.
+	ErrLocked = boltfile.ErrLocked
+)
 
 // format is the version of the rows' layout. A file of another format is
 // treated as ErrCorrupt: it is folded again, never migrated.
 const format = 1
-
-// lockTimeout is how long opening waits for another process to let go.
-const lockTimeout = 2 * time.Second
 
 // mapped is how much address space is reserved for the file, so that growing it
 // does not wait for readers.
@@ -80,20 +78,8 @@ func Open(path string) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
-	// bbolt panics on some kinds of damage rather than returning an error.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
-		}
-	}()
-	if err := inspect(s.path); err != nil {
+	if s.db, err = boltfile.Open(s.path, boltfile.Options{Mapped: mapped}); err != nil {
 		return err
-	}
-	s.db, err = bolt.Open(s.path, 0o600, &bolt.Options{
-		Timeout: lockTimeout, InitialMmapSize: mapped, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
-	})
-	if err != nil {
-		return classify(s.path, err)
 	}
 	return s.db.Update(func(tx *bolt.Tx) error {
 		meta, err := tx.CreateBucketIfNotExists(metaBucket)
@@ -109,20 +95,6 @@ func (s *Store) open() (err error) {
 		}
 		return nil
 	})
-}
-
-// classify tells a damaged file from one that is in use and from what the
-// operating system refuses, which says nothing about the file.
-func classify(path string, err error) error {
-	_, refused := errors.AsType[*os.PathError](err)
-	_, errno := errors.AsType[syscall.Errno](err)
-	switch {
-	case errors.Is(err, bolt.ErrTimeout):
-		return fmt.Errorf("%w: %s", ErrLocked, path)
-	case refused, errno:
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
 // Remove deletes the file at path, so that the next Open starts from nothing.

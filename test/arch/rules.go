@@ -172,11 +172,15 @@ var Ours = Rules{
 			Reason: "the stream of attempts, one fenced writer a slot",
 		},
 		{
-			Layer: Adapter, Packages: []string{"pkg/attempts/ledger"}, Outside: []string{"go.etcd.io/bbolt"},
+			Layer: Adapter, Packages: []string{"pkg/boltfile"}, Outside: []string{"go.etcd.io/bbolt"},
+			Reason: "opening a bbolt file that may be damaged",
+		},
+		{
+			Layer: Adapter, Packages: []string{"pkg/attempts/ledger"}, Outside: []string{"go.etcd.io/bbolt"}, Also: []string{"pkg/boltfile"},
 			Reason: "deliveries as rows in bbolt, to be listed",
 		},
 		{
-			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"},
+			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"}, Also: []string{"pkg/boltfile"},
 			Reason: "read models in bbolt",
 		},
 		{

@@ -127,10 +127,14 @@ func TestCorruptLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := harness.NewServer(t, "--log-level", "info").MustStart()
+			r := harness.NewReceiver(t)
+			s.API.Endpoint(t, r, nil)
 			x := s.API.Tenant(t, s.SCIM, "lost.example", "OKTA")
 			for i := range 25 { // three blocks
 				x.SCIM.Create(t, "/Users", harness.User(fmt.Sprintf("u%d@lost.example", i), map[string]any{"title": strings.Repeat("x", 900_000)}))
 			}
+			// EVENTS has to know of all: if nobody does, nobody can miss it.
+			harness.Eventually(t, soon, "all webhooks", func() error { return count(r, 27) })
 			must(t, s.Stop())
 			harm(t, s.Data, filepath.Join(s.Data, "jetstream", "$G", "streams", natslog.LogStream, "msgs"))
 			if err := s.Start(); err != nil {

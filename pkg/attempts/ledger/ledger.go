@@ -23,9 +23,9 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/boltfile"
 )
 
 // Retention of delivered rows: the newest MaxDelivered of an endpoint, and of
@@ -36,18 +36,16 @@ const (
 	MaxAge       = 7 * 24 * time.Hour
 )
 
-// ErrCorrupt says that the file cannot be trusted.
-var ErrCorrupt = errors.New("ledger: the file is damaged")
-
-// ErrLocked says that another process has the file open.
-var ErrLocked = errors.New("ledger: the file is in use by another process")
+var (
+	// ErrCorrupt says that the file cannot be trusted.
+	ErrCorrupt = boltfile.ErrCorrupt
+	// ErrLocked says that another process has the file open.
+	ErrLocked = boltfile.ErrLocked
+)
 
 // format is the version of the rows' layout. A file of another one is folded
 // again, never migrated.
 const format = 1
-
-// checkedSize is up to which size every page is checked when a file is opened.
-const checkedSize = 64 << 20
 
 // Source is what the ledger reads: an attemptlog.Log.
 type Source interface {
@@ -113,29 +111,8 @@ func open(ctx context.Context, path string, source Source, log *slog.Logger) (*L
 }
 
 func (l *Ledger) openFile() (err error) {
-	// bbolt panics on some kinds of damage rather than returning an error.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrCorrupt, p)
-		}
-	}()
-	l.db, err = bolt.Open(l.path, 0o600, &bolt.Options{Timeout: 2 * time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return ErrLocked
-	case errors.Is(err, os.ErrPermission):
+	if l.db, err = boltfile.Open(l.path, boltfile.Options{}); err != nil {
 		return err
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	info, err := os.Stat(l.path)
-	if err != nil {
-		return err
-	}
-	if info.Size() <= checkedSize {
-		if err := l.db.View(check); err != nil {
-			return err
-		}
 	}
 	return l.db.Update(func(tx *bolt.Tx) error {
 		for _, name := range [][]byte{metaBucket, slotBucket, endpointBucket, deliveryBucket, statusBucket, dueBucket} {
@@ -154,16 +131,6 @@ func (l *Ledger) openFile() (err error) {
 		l.at = p.seq
 		return err
 	})
-}
-
-func check(tx *bolt.Tx) error {
-	var first error
-	for err := range tx.Check() {
-		if first == nil {
-			first = fmt.Errorf("%w: %w", ErrCorrupt, err)
-		}
-	}
-	return first
 }
 
 // fits compares the last frame that was folded with the stream's.
