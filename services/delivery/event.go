@@ -10,20 +10,13 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/rollcallhq/rollcall/events/public"
 )
 
 // eventsStream holds the public events, one message each; the projector writes
 // it.
 const eventsStream = "EVENTS"
-
-// The headers of its messages.
-const (
-	headerEventID      = "Rollcall-Event-Id"
-	headerEventType    = "Rollcall-Event-Type"
-	headerOrganization = "Rollcall-Organization"
-	headerLogSeq       = "Rollcall-Log-Seq"
-	headerLogOrdinal   = "Rollcall-Log-Ordinal"
-)
 
 const (
 	askTimeout   = 5 * time.Second
@@ -63,10 +56,10 @@ func (e *event) resource() string {
 var errForeign = errors.New("not a public event")
 
 func parseEvent(seq uint64, h nats.Header, body []byte) (*event, error) {
-	e := &event{seq: seq, id: h.Get(headerEventID), typ: h.Get(headerEventType), organization: h.Get(headerOrganization), body: body}
+	e := &event{seq: seq, id: h.Get(public.HeaderEventID), typ: h.Get(public.HeaderEventType), organization: h.Get(public.HeaderOrganization), body: body}
 	var err, err2 error
-	e.logSeq, err = strconv.ParseUint(h.Get(headerLogSeq), 10, 64)
-	e.ordinal, err2 = strconv.ParseUint(h.Get(headerLogOrdinal), 10, 64)
+	e.logSeq, err = strconv.ParseUint(h.Get(public.HeaderLogSeq), 10, 64)
+	e.ordinal, err2 = strconv.ParseUint(h.Get(public.HeaderLogOrdinal), 10, 64)
 	if err != nil || err2 != nil || e.id == "" || len(e.id) > 128 || e.typ == "" || len(e.typ) > 128 {
 		return e, fmt.Errorf("%w: the message at sequence %d of %s", errForeign, seq, eventsStream)
 	}

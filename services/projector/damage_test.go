@@ -1,6 +1,8 @@
 package projector_test
 
 import (
+	"github.com/rollcallhq/rollcall/events/public"
+
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,10 +31,10 @@ func TestForeignLastMessage(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*nats.Msg){
 		"no header":          func(m *nats.Msg) { m.Header = nil },
-		"no number":          func(m *nats.Msg) { m.Header.Del(projector.HeaderNumber) },
-		"a damaged number":   func(m *nats.Msg) { m.Header.Set(projector.HeaderNumber, "17x") },
-		"another's number":   func(m *nats.Msg) { m.Header.Set(projector.HeaderNumber, "17") },
-		"another event's id": func(m *nats.Msg) { m.Header.Set(projector.HeaderEventID, "evt_000000000000000017") },
+		"no number":          func(m *nats.Msg) { m.Header.Del(public.HeaderNumber) },
+		"a damaged number":   func(m *nats.Msg) { m.Header.Set(public.HeaderNumber, "17x") },
+		"another's number":   func(m *nats.Msg) { m.Header.Set(public.HeaderNumber, "17") },
+		"another event's id": func(m *nats.Msg) { m.Header.Set(public.HeaderEventID, "evt_000000000000000017") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

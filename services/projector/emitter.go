@@ -259,7 +259,7 @@ func (e *emitter) fits(ctx context.Context, last uint64, n public.Number) error 
 	if err != nil {
 		return fmt.Errorf("read the last message of EVENTS (sequence %d): %w", last, err)
 	}
-	seq, err := strconv.ParseUint(msg.Header.Get(HeaderLogSeq), 10, 64)
+	seq, err := strconv.ParseUint(msg.Header.Get(public.HeaderLogSeq), 10, 64)
 	if err != nil {
 		return fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", last)
 	}
@@ -287,8 +287,8 @@ func eventsTail(ctx context.Context, js jetstream.JetStream) (last uint64, numbe
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", last, err)
 	}
-	n, err := strconv.ParseUint(m.Header.Get(HeaderNumber), 10, 64)
-	if err != nil || m.Header.Get(HeaderEventID) != public.Number(n).ID() {
+	n, err := strconv.ParseUint(m.Header.Get(public.HeaderNumber), 10, 64)
+	if err != nil || m.Header.Get(public.HeaderEventID) != public.Number(n).ID() {
 		return 0, 0, fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", last)
 	}
 	return last, public.Number(n), nil

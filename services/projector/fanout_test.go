@@ -131,7 +131,7 @@ func TestFanout(t *testing.T) {
 		all := w.want(t)
 		heard := map[string]int{}
 		for _, m := range all[told:] {
-			if m.Header[projector.HeaderEventType] != string(public.UserUpdated) {
+			if m.Header[public.HeaderEventType] != string(public.UserUpdated) {
 				continue
 			}
 			var body struct {

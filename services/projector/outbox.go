@@ -13,19 +13,6 @@ import (
 	"github.com/rollcallhq/rollcall/events/wire"
 )
 
-// The headers of a message in EVENTS.
-const (
-	HeaderEventID      = "Rollcall-Event-Id"
-	HeaderEventType    = "Rollcall-Event-Type"
-	HeaderOrganization = "Rollcall-Organization"
-	// HeaderLogSeq is the sequence in LOG of the frame that caused the event,
-	// HeaderLogOrdinal the place of the log event among all, from 1.
-	HeaderLogSeq     = "Rollcall-Log-Seq"
-	HeaderLogOrdinal = "Rollcall-Log-Ordinal"
-	// HeaderNumber is the public event's number: EVENTS rises in it.
-	HeaderNumber = "Rollcall-Number"
-)
-
 // message is a public event on its way to EVENTS.
 type message struct {
 	number       public.Number
@@ -53,12 +40,12 @@ func (m *message) nats() *nats.Msg {
 	return &nats.Msg{
 		Subject: Subject(m.organization, m.directory, m.typ),
 		Header: nats.Header{
-			HeaderEventID:      {m.number.ID()},
-			HeaderEventType:    {string(m.typ)},
-			HeaderOrganization: {m.organization},
-			HeaderLogSeq:       {fmt.Sprint(m.seq)},
-			HeaderLogOrdinal:   {fmt.Sprint(m.ordinal)},
-			HeaderNumber:       {fmt.Sprint(uint64(m.number))},
+			public.HeaderEventID:      {m.number.ID()},
+			public.HeaderEventType:    {string(m.typ)},
+			public.HeaderOrganization: {m.organization},
+			public.HeaderLogSeq:       {fmt.Sprint(m.seq)},
+			public.HeaderLogOrdinal:   {fmt.Sprint(m.ordinal)},
+			public.HeaderNumber:       {fmt.Sprint(uint64(m.number))},
 		},
 		Data: m.body,
 	}

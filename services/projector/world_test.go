@@ -1,6 +1,8 @@
 package projector_test
 
 import (
+	"github.com/rollcallhq/rollcall/events/public"
+
 	"context"
 	"fmt"
 	"log/slog"
@@ -160,9 +162,9 @@ type message struct {
 
 func (m message) number(t *testing.T) uint64 {
 	t.Helper()
-	n, err := strconv.ParseUint(m.Header[projector.HeaderNumber], 10, 64)
+	n, err := strconv.ParseUint(m.Header[public.HeaderNumber], 10, 64)
 	if err != nil {
-		t.Fatalf("a message of EVENTS has the number %q", m.Header[projector.HeaderNumber])
+		t.Fatalf("a message of EVENTS has the number %q", m.Header[public.HeaderNumber])
 	}
 	return n
 }
@@ -200,8 +202,8 @@ func (w *world) want(t *testing.T) []message {
 					out = append(out, message{
 						Subject: projector.Subject(a.Organization, a.Directory, a.Type), Body: string(body),
 						Header: map[string]string{
-							projector.HeaderEventID: a.Number.ID(), projector.HeaderEventType: string(a.Type), projector.HeaderOrganization: a.Organization,
-							projector.HeaderLogSeq: fmt.Sprint(e.Position.Seq), projector.HeaderLogOrdinal: fmt.Sprint(ordinal), projector.HeaderNumber: fmt.Sprint(uint64(a.Number)),
+							public.HeaderEventID: a.Number.ID(), public.HeaderEventType: string(a.Type), public.HeaderOrganization: a.Organization,
+							public.HeaderLogSeq: fmt.Sprint(e.Position.Seq), public.HeaderLogOrdinal: fmt.Sprint(ordinal), public.HeaderNumber: fmt.Sprint(uint64(a.Number)),
 						},
 					})
 				}

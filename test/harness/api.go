@@ -179,3 +179,8 @@ func (a *API) Bare(ctx context.Context, method, path, token string) (Answer, err
 	}
 	return c.do(ctx)
 }
+
+// NewAPI is an administrator of an installation that the test did not start.
+func NewAPI(base, client, secret string) *API {
+	return &API{Base: base, ClientID: client, Secret: secret, secrets: &Secrets{}}
+}

@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"github.com/rollcallhq/rollcall/events/public"
+
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +18,6 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
-	"github.com/rollcallhq/rollcall/services/projector"
 )
 
 // Streams is what an installation has left in JetStream.
@@ -165,7 +166,7 @@ func (s *Streams) Events(ctx context.Context, f func(Public) error) error {
 		if err != nil {
 			return err
 		}
-		n, err := strconv.ParseUint(m.Headers().Get(projector.HeaderNumber), 10, 64)
+		n, err := strconv.ParseUint(m.Headers().Get(public.HeaderNumber), 10, 64)
 		if err != nil {
 			return fmt.Errorf("a message of EVENTS has no number: %w", err)
 		}
@@ -174,7 +175,7 @@ func (s *Streams) Events(ctx context.Context, f func(Public) error) error {
 		}
 		last = n
 		if err := f(Public{
-			ID: m.Headers().Get(projector.HeaderEventID), Type: m.Headers().Get(projector.HeaderEventType), Number: n, Body: m.Data(),
+			ID: m.Headers().Get(public.HeaderEventID), Type: m.Headers().Get(public.HeaderEventType), Number: n, Body: m.Data(),
 		}); err != nil {
 			return err
 		}
