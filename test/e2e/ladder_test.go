@@ -94,8 +94,13 @@ func TestReceiverDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, _ := d["attempt_log"].([]any)
-	if len(log) == 0 || harness.At(log[len(log)-1], "attempt") != float64(len(ladder)) {
-		t.Errorf("the delivery's last attempt is shown as %v", log)
+	if len(log) != len(ladder) {
+		t.Fatalf("%d attempts are shown, want %d: %v", len(log), len(ladder), log)
+	}
+	for i := range ladder {
+		if harness.At(log[i], "attempt") != float64(i+1) || harness.At(log[i], "status_code") != 500.0 {
+			t.Errorf("attempt %d is shown as %v", i+1, log[i])
+		}
 	}
 	if len(attempts()) != len(ladder) {
 		t.Errorf("%d attempts, want %d", len(attempts()), len(ladder))
