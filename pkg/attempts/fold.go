@@ -34,7 +34,10 @@ func Fold(rows Rows, r Record) error {
 	}
 	d.EventID, d.EventType, d.Resource = r.EventID, r.EventType, r.Resource
 	if r.Kind == KindQueued {
+		// Sent anew: what an earlier life of the delivery came to is history, which
+		// not every store still has.
 		d.Status, d.Attempts, d.Due = Pending, 0, r.Due
+		d.LastAt, d.Duration, d.StatusCode, d.Class, d.Error = time.Time{}, 0, 0, "", ""
 		return put(rows, ep, d)
 	}
 	d.Attempts, d.LastAt, d.Duration = r.Attempt, r.At, r.Duration
