@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,7 +55,7 @@ func TestServices(t *testing.T) {
 
 	demo := s.run("demo", rollcallImage, credentials, []string{
 		"demo", "--url", "http://projector:8080", "--receiver", "demo:9000", "--json",
-		"--users", fmt.Sprint(players), "--groups", "6", "--rate", fmt.Sprint(rate),
+		"--users", strconv.Itoa(players), "--groups", "6", "--rate", strconv.Itoa(rate),
 	}, nil)
 
 	api := harness.NewAPI(s.url(projector), client, secret)

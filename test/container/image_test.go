@@ -100,12 +100,12 @@ func build(t *testing.T, tag, dockerfile, binary, name string) {
 
 // clone copies a program or file, executable.
 func clone(from, to string) error {
-	in, err := os.Open(from) //nolint:gosec // our own files
+	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = in.Close() }()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // a program
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func clone(from, to string) error {
 func masterKey(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "master.key")
-	if b, err := exec.CommandContext(t.Context(), harness.Rollcall(t), "key", path).CombinedOutput(); err != nil { //nolint:gosec // our own binary
+	if b, err := exec.CommandContext(t.Context(), harness.Rollcall(t), "key", path).CombinedOutput(); err != nil {
 		t.Fatalf("make a master key: %v\n%s", err, b)
 	}
 	return path

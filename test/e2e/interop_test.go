@@ -139,7 +139,8 @@ func TestEntra(t *testing.T) {
 			"create", "POST", "/Users", `{"schemas":["` + harness.UserURN + `","` + enterprise + `"],"externalId":"0a21f0f2","userName":"mara@entra.example","active":"True",` +
 				`"displayName":"Mara Quist","emails":[{"primary":true,"type":"work","value":"mara@entra.example"}],"meta":{"resourceType":"User"},` +
 				`"name":{"formatted":"Mara Quist","familyName":"Quist","givenName":"Mara"},"roles":[],"` + enterprise + `":{"employeeNumber":"7","department":"News"}}`,
-			201, "mara", map[string]any{"active": true},
+			201, "mara",
+			map[string]any{"active": true},
 		},
 		{"match by address", "GET", `/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22mara%40entra.example%22`, "", 200, "", map[string]any{"totalResults": 1.0, "Resources.0.id": "{mara}"}},
 		{"match by two", "GET", `/Users?filter=externalId+eq+%220a21f0f2%22+and+userName+eq+%22mara%40entra.example%22`, "", 200, "", map[string]any{"totalResults": 1.0}},
@@ -150,7 +151,8 @@ func TestEntra(t *testing.T) {
 				`{"op":"Add","path":"phoneNumbers[type eq \"mobile\"].value","value":"+1 555 0100"},` +
 				`{"op":"Add","path":"addresses[type eq \"work\"].locality","value":"Oslo"},` +
 				`{"op":"Replace","path":"` + enterprise + `:department","value":"Sports"}`),
-			200, "", map[string]any{
+			200, "",
+			map[string]any{
 				"displayName": "Mara Q.", "phoneNumbers.0.type": "mobile", "phoneNumbers.0.value": "+1 555 0100",
 				"addresses.0.type": "work", "addresses.0.locality": "Oslo",
 			},
@@ -163,7 +165,8 @@ func TestEntra(t *testing.T) {
 		{
 			"change by dotted keys", "PATCH", "/Users/{mara}", patch(`{"op":"replace","value":{"displayName":"Mara Quist","name.givenName":"Marah",` +
 				`"` + enterprise + `:employeeNumber":"8","active":true}}`),
-			200, "", map[string]any{"displayName": "Mara Quist", "name.givenName": "Marah", "name.familyName": "Quist", "active": true},
+			200, "",
+			map[string]any{"displayName": "Mara Quist", "name.givenName": "Marah", "name.familyName": "Quist", "active": true},
 		},
 		{"create a group", "POST", "/Groups", `{"schemas":["` + harness.GroupURN + `","http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],"externalId":"g-1","displayName":"Desk","meta":{"resourceType":"Group"}}`, 201, "group", map[string]any{"displayName": "Desk"}},
 		{"match the group", "GET", `/Groups?excludedAttributes=members&filter=displayName+eq+%22Desk%22`, "", 200, "", map[string]any{"totalResults": 1.0, "Resources.0.members": nil}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -76,7 +77,7 @@ func raceCreates(t *testing.T, doors []*harness.SCIM) {
 	for round := range rounds {
 		name := fmt.Sprintf("race-%d@race.example", round)
 		got := together(t, rivals, func(i int) (harness.Answer, error) {
-			return doors[i%len(doors)].Do(t.Context(), http.MethodPost, "/Users", harness.User(name, map[string]any{"title": fmt.Sprint(i)}))
+			return doors[i%len(doors)].Do(t.Context(), http.MethodPost, "/Users", harness.User(name, map[string]any{"title": strconv.Itoa(i)}))
 		})
 		if !slices.Equal(got, want) {
 			t.Fatalf("round %d: %v, want one 201 and %d times 409", round, got, rivals-1)

@@ -105,7 +105,7 @@ func NewCluster(t testing.TB, flags ...string) *Cluster {
 	c := &Cluster{Installation: newInstallation(), data: t.TempDir()}
 	c.NATS = NewNATS(t, c.Secrets)
 	key := filepath.Join(c.data, "master.key")
-	if b, err := exec.CommandContext(t.Context(), Rollcall(t), "key", key).CombinedOutput(); err != nil { //nolint:gosec // our own binary
+	if b, err := exec.CommandContext(t.Context(), Rollcall(t), "key", key).CombinedOutput(); err != nil {
 		t.Fatalf("make a master key: %v\n%s", err, b)
 	}
 	service := func(name, command string, more ...string) *Process {

@@ -122,7 +122,7 @@ func (p *Process) spawn() (from int64, err error) {
 	if p.cmd != nil {
 		return 0, fmt.Errorf("%s runs already", p.Name)
 	}
-	cmd := exec.Command(p.path, p.args(addr)...) //nolint:gosec,noctx // our own binaries; they are stopped by Stop and Kill
+	cmd := exec.Command(p.path, p.args(addr)...)
 	cmd.Stdout, cmd.Stderr = out, out
 	tie(cmd)
 	if err := cmd.Start(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func begin(t *testing.T, in harness.Installation, doors []string) *load {
 	l.receiver.Lean(func(d harness.Delivery) { tokensIn(d.Body, func(k token) { l.heard.Store(k, true) }) })
 	// Now and then the receiver fails, so that the ladder is in play.
 	var dice sync.Mutex
-	source := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // a test's dice
+	source := rand.New(rand.NewPCG(1, 1))
 	l.receiver.Answer(func(harness.Delivery) int {
 		dice.Lock()
 		defer dice.Unlock()
@@ -75,7 +76,7 @@ func begin(t *testing.T, in harness.Installation, doors []string) *load {
 func (l *load) writer(t *testing.T, x *harness.Tenant, doors []string) *writer {
 	t.Helper()
 	n := len(l.writers)
-	w := &writer{book: newBook(n), t: t, domain: x.Domain, rand: rand.New(rand.NewPCG(uint64(n), 7))} //nolint:gosec // a test's dice
+	w := &writer{book: newBook(n), t: t, domain: x.Domain, rand: rand.New(rand.NewPCG(uint64(n), 7))}
 	for _, base := range doors {
 		w.doors = append(w.doors, x.SCIM.Via(x.Directory, base))
 	}
@@ -157,11 +158,11 @@ type killer struct {
 
 func newKiller(t *testing.T) *killer {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // a seed
+	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	timer := time.NewTimer(time.Hour)
 	t.Cleanup(func() { timer.Stop() })
-	return &killer{t: t, rand: rand.New(rand.NewPCG(seed, 3)), until: time.Now().Add(duration(t)), timer: timer} //nolint:gosec // a test's dice
+	return &killer{t: t, rand: rand.New(rand.NewPCG(seed, 3)), until: time.Now().Add(duration(t)), timer: timer}
 }
 
 // pause lets a random time pass, up to most: the moment of a kill is not to
@@ -200,7 +201,7 @@ func (k *killer) forget(path string) {
 // TestSoakServe kills the one process that does everything.
 func TestSoakServe(t *testing.T) {
 	t.Parallel()
-	s := harness.NewServer(t, "--log-level", "info", "--webhook-ladder", short, "--store-limit", fmt.Sprint(storeLimit)).MustStart()
+	s := harness.NewServer(t, "--log-level", "info", "--webhook-ladder", short, "--store-limit", strconv.Itoa(storeLimit)).MustStart()
 	l := begin(t, s.Installation, []string{s.URL()})
 	k := newKiller(t)
 	for k.pause(2 * time.Second) {

@@ -54,6 +54,7 @@ func audit(ctx context.Context, t *testing.T, s *harness.Streams) stored {
 			for k := range seen {
 				st.tokens[k]++
 			}
+		default: // no write of a writer
 		}
 		return nil
 	}, func(p harness.Public) error {
