@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	ttl      = time.Second
+	ttl      = 3 * time.Second
 	patience = 20 * time.Second
 )
 

@@ -517,7 +517,7 @@ func TestCheckpoints(t *testing.T) {
 	w := newWorld(t, natslog.Sizes{})
 	rc := w.receiver("whe_1", nil)
 	w.endpoint("whe_1", rc.URL, "*")
-	d := w.worker()
+	d := w.worker(withLadder(t, "0s,100ms,100ms,100ms,100ms,100ms")) // a busy machine may miss an answer
 	const n = 11_000
 	for range n / 1000 {
 		w.publish("org_1", userUpdated, resources("diruser", 1000)...)

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	// limit bounds every wait; it only passes when something is wrong.
 	limit = 20 * time.Second
-	ttl   = time.Second
+	ttl   = 3 * time.Second
 )
 
 var quiet = slog.New(slog.DiscardHandler)
