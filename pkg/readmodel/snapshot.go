@@ -11,7 +11,8 @@ import (
 // Snapshot is the rows as of one checkpoint: a directory.View. It keeps the
 // file's old pages alive, so close it soon. It is for one goroutine.
 type Snapshot struct {
-	tx *bolt.Tx
+	tx    *bolt.Tx
+	cache *cache
 }
 
 // Snapshot begins one.
@@ -20,7 +21,7 @@ func (s *Store) Snapshot() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{tx: tx}, nil
+	return &Snapshot{tx: tx, cache: &s.cache}, nil
 }
 
 // Close ends the snapshot; it may be called twice.
@@ -52,7 +53,7 @@ func (s *Snapshot) Get(k directory.Key) (directory.Row, error) {
 	if v == nil {
 		return nil, nil
 	}
-	return directory.DecodeRow(k, v)
+	return s.cache.decode(k, v)
 }
 
 // Scan implements directory.View. A prefix names its table.

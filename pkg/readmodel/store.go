@@ -55,8 +55,9 @@ type Checkpoint struct {
 
 // Store is an open file. It is safe for concurrent use.
 type Store struct {
-	db   *bolt.DB
-	path string
+	db    *bolt.DB
+	path  string
+	cache cache
 }
 
 // Open opens the file at path, making it and its folder if they are missing.
