@@ -67,7 +67,7 @@ var errMoved = errors.New("commit: the log moved on")
 // group's changes are layered on is the caller's to close.
 func (c *Committer) decide(batch []*pending) (*group, []*pending, *replica.Snapshot, error) {
 	for {
-		snap, err := c.replica.Snapshot()
+		snap, err := c.replica.State()
 		if err != nil {
 			return nil, nil, nil, err
 		}

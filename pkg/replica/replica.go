@@ -140,6 +140,17 @@ func (r *Replica) Snapshot() (*Snapshot, error) {
 	return r.view(r.active.Snapshot(directory.Empty{}))
 }
 
+// State returns the state as of now without copying anything: for the goroutine
+// that folds, until it folds again. Close it then.
+func (r *Replica) State() (*Snapshot, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.broken != nil {
+		return nil, r.broken
+	}
+	return r.view(r.active)
+}
+
 // view stacks the layers. The caller holds mu.
 func (r *Replica) view(active *directory.Overlay) (*Snapshot, error) {
 	file, err := r.store.Snapshot()

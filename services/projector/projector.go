@@ -73,8 +73,11 @@ type Projector struct {
 	tasks  sync.WaitGroup
 }
 
-// Open opens the read model, or starts it over if it is damaged, does not fit
-// the log, or has forgotten events that EVENTS does not hold. Nothing runs before Start.
+// Open opens the read model, or starts it over if it is damaged or has forgotten
+// events that EVENTS does not hold. Nothing runs before Start.
+//
+// Errors that match eventlog.ErrDamaged or *eventlog.MismatchError mean that
+// the log has lost frames: nothing must be written to it.
 func Open(ctx context.Context, cfg Config) (*Projector, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -95,10 +98,13 @@ func Open(ctx context.Context, cfg Config) (*Projector, error) {
 			return nil, err
 		}
 	}
-	return &Projector{
-		cfg: cfg, store: store, at: at, moved: make(chan struct{}), hurry: make(chan struct{}, 1),
-		emitter: newEmitter(cfg.JetStream, cfg.Log, store, cfg.EventsMaxAge, cfg.Logger),
-	}, nil
+	e := newEmitter(cfg.JetStream, cfg.Log, store, cfg.EventsMaxAge, cfg.Logger)
+	if last, n, err := eventsTail(ctx, cfg.JetStream); err == nil {
+		if err := e.fits(ctx, last, n); errors.Is(err, eventlog.ErrDamaged) {
+			return nil, errors.Join(err, store.Close())
+		}
+	}
+	return &Projector{cfg: cfg, store: store, at: at, moved: make(chan struct{}), hurry: make(chan struct{}, 1), emitter: e}, nil
 }
 
 // Start folds, emits and continues fan-outs in the background until Stop.

@@ -67,6 +67,7 @@ func server(tb testing.TB) jetstream.JetStream {
 type installation struct {
 	js        jetstream.JetStream
 	committer *commit.Committer
+	replica   *replica.Replica
 	scopes    []directory.Scope
 	next      atomic.Int64
 }
@@ -91,7 +92,7 @@ func install(tb testing.TB, directories int) *installation {
 		<-done
 		_ = r.Close()
 	})
-	in := &installation{js: js, committer: c}
+	in := &installation{js: js, committer: c, replica: r}
 	org := in.must(tb, directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: "Bench"}}).(*directory.Organization).ID
 	in.must(tb, directory.CreateDomain{Organization: org, Domain: "bench.example"})
 	for range directories {
@@ -172,10 +173,11 @@ func BenchmarkCommitter(b *testing.B) {
 			raw, naive := server(b), server(b)
 			ready := readyMade(b, in, 64)
 			one := readyMade(b, in, 1)
-			var ours, theirs, single []float64
+			var ours, theirs, single, group []float64
 			for b.Loop() {
 				pool := commands(b, in, 60_000)
 				var at atomic.Int64
+				before := in.replica.At()
 				ours = append(ours, clients(waiting, func() bool {
 					i := at.Add(1)
 					if i >= int64(len(pool)) {
@@ -187,11 +189,14 @@ func BenchmarkCommitter(b *testing.B) {
 					}
 					return true
 				}))
+				after := in.replica.At()
+				group = append(group, float64(after.Ordinal-before.Ordinal)/float64(after.Index-before.Index))
 				theirs = append(theirs, 64*pipelined(b, raw, ready))
 				single = append(single, conditional(b, naive, one))
 			}
 			rate := median(ours)
 			b.ReportMetric(rate, "commits/s")
+			b.ReportMetric(median(group), "commits/frame")
 			b.ReportMetric(rate/median(theirs), "x-ready-made")
 			b.ReportMetric(rate/median(single), "x-one-by-one")
 			b.ReportMetric(0, "ns/op")
