@@ -43,8 +43,9 @@ func (c *Committer) commit(ctx context.Context, batch []*pending) (rest []*pendi
 				err = c.replica.Commit(ctx, to, g.changes)
 			}
 			// Whatever became of the replica, the log holds the frame.
+			// Who is answered now and who came meanwhile are all callers there are.
+			c.answered = len(g.decided) + len(c.queue)
 			g.answer(to.Seq)
-			c.answered = len(g.decided)
 			return rest, err
 		case errors.Is(err, errMoved):
 			tail, err := c.log.Tail(ctx)

@@ -86,7 +86,8 @@ type Committer struct {
 	mu      sync.Mutex
 	stopped chan struct{} // closed when Run has ended and answered all it took
 
-	// answered is how many commands the last group answered; only Run uses it.
+	// answered is how many commands the last group answered, and how many came
+	// meanwhile; only Run uses it.
 	answered int
 }
 
@@ -281,9 +282,9 @@ func fatal(err error) bool {
 // collect waits for a command and takes what else is there.
 //
 // It then gives the callers that were just answered a moment to come back with
-// their next command, so that one group forms instead of a small and a large
-// one by turns. That ends as soon as about as many wait as were answered; a
-// lone caller never waits.
+// their next command, so that one group forms instead of two by turns, each
+// waiting for the other's append. That ends as soon as about as many wait as
+// there were callers; a lone caller never waits.
 func (c *Committer) collect(ctx context.Context, batch []*pending) ([]*pending, error) {
 	if len(batch) == 0 {
 		select {
