@@ -48,16 +48,15 @@ type emitter struct {
 	failure atomic.Pointer[error]
 
 	// Only run uses these.
-	last    uint64        // EVENTS' last sequence
-	told    public.Number // the last event that was held against the log
+	last    uint64 // EVENTS' last sequence
 	trimmed time.Time
 
 	mu      sync.Mutex
 	waiting []message // rising, all above skipped
 	// skipped is the last number that must come from the outbox, because there
-	// was no room for it in waiting; queued is the last number offered.
-	skipped, queued public.Number
-	more            chan struct{}
+	// was no room for it in waiting.
+	skipped public.Number
+	more    chan struct{}
 }
 
 func newEmitter(js jetstream.JetStream, source eventlog.Source, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
@@ -85,9 +84,8 @@ func (e *emitter) offer(ms []message) {
 		return
 	}
 	e.mu.Lock()
-	e.queued = ms[len(ms)-1].number
 	if len(e.waiting)+len(ms) > inMemory {
-		e.waiting, e.skipped = nil, e.queued
+		e.waiting, e.skipped = nil, ms[len(ms)-1].number
 	} else {
 		e.waiting = append(e.waiting, ms...)
 	}
@@ -207,18 +205,18 @@ func (e *emitter) emit(ctx context.Context) error {
 
 // sync reads how far EVENTS is from its last message.
 func (e *emitter) sync(ctx context.Context) error {
-	last, n, err := eventsTail(ctx, e.js)
+	end, err := eventsTail(ctx, e.js)
 	if err != nil {
 		return err
 	}
-	if before := public.Number(e.upTo.Load()); n < before {
-		return fmt.Errorf("EVENTS ends at %s now, but %s was in it; restart the projector, which then emits what is missing", n.ID(), before.ID())
+	if before := public.Number(e.upTo.Load()); end.number < before {
+		return fmt.Errorf("EVENTS ends at %s now, but %s was in it; restart the projector, which then emits what is missing", end.number.ID(), before.ID())
 	}
-	if err := e.fits(ctx, last, n); err != nil {
+	if err := end.fits(ctx, e.source); err != nil {
 		return err
 	}
-	e.last = last
-	e.upTo.Store(uint64(n))
+	e.last = end.seq
+	e.upTo.Store(uint64(end.number))
 	e.failure.Store(nil)
 	select {
 	case <-e.synced:
@@ -238,60 +236,57 @@ func (e *emitter) sync(ctx context.Context) error {
 	return nil
 }
 
-// fits refuses an EVENTS that tells of more than the log holds. What is written
-// to such a log from now on would get numbers that were used before, and would
-// never be emitted.
-func (e *emitter) fits(ctx context.Context, last uint64, n public.Number) error {
-	if last == 0 || e.told == n {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	tail, err := e.source.Tail(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errNoAnswer, err)
-	}
-	m, err := e.js.Stream(ctx, natslog.EventsStream)
-	if err != nil {
-		return fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
-	}
-	msg, err := m.GetMsg(ctx, last)
-	if err != nil {
-		return fmt.Errorf("read the last message of EVENTS (sequence %d): %w", last, err)
-	}
-	seq, err := strconv.ParseUint(msg.Header.Get(public.HeaderLogSeq), 10, 64)
-	if err != nil {
-		return fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", last)
-	}
-	if seq > tail {
-		return fmt.Errorf("%w: EVENTS tells of the frame at sequence %d, the log ends at %d; restore the log from a backup or replica", eventlog.ErrDamaged, seq, tail)
-	}
-	e.told = n
-	return nil
+// tail is the end of EVENTS; the zero value is that of an empty one.
+type tail struct {
+	seq    uint64        // of its last message
+	number public.Number // of the event there
+	logSeq uint64        // of the frame in LOG that caused it
 }
 
-// eventsTail returns EVENTS' last sequence and the number of the event there,
-// both 0 if it is empty.
-func eventsTail(ctx context.Context, js jetstream.JetStream) (last uint64, number public.Number, err error) {
+// eventsTail reads where EVENTS ends.
+func eventsTail(ctx context.Context, js jetstream.JetStream) (tail, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	stream, err := js.Stream(ctx, natslog.EventsStream)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
+		return tail{}, fmt.Errorf("%w: look up EVENTS: %w", errNoAnswer, err)
 	}
-	last = stream.CachedInfo().State.LastSeq
+	last := stream.CachedInfo().State.LastSeq
 	if last == 0 {
-		return 0, 0, nil
+		return tail{}, nil
 	}
 	m, err := stream.GetMsg(ctx, last)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", last, err)
+		return tail{}, fmt.Errorf("read the last message of EVENTS (sequence %d), which says how far it is: %w", last, err)
 	}
 	n, err := strconv.ParseUint(m.Header.Get(public.HeaderNumber), 10, 64)
 	if err != nil || m.Header.Get(public.HeaderEventID) != public.Number(n).ID() {
-		return 0, 0, fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", last)
+		return tail{}, fmt.Errorf("the last message of EVENTS (sequence %d) is not a public event; something else writes to the stream, or it is damaged", last)
 	}
-	return last, public.Number(n), nil
+	logSeq, err := strconv.ParseUint(m.Header.Get(public.HeaderLogSeq), 10, 64)
+	if err != nil {
+		return tail{}, fmt.Errorf("the last message of EVENTS (sequence %d) does not say which frame caused it", last)
+	}
+	return tail{seq: last, number: public.Number(n), logSeq: logSeq}, nil
+}
+
+// fits refuses an EVENTS that tells of more than the log holds. What is written
+// to such a log from now on would get numbers that were used before, and would
+// never be emitted.
+func (t tail) fits(ctx context.Context, log eventlog.Source) error {
+	if t.seq == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	end, err := log.Tail(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	if t.logSeq > end {
+		return fmt.Errorf("%w: EVENTS tells of the frame at sequence %d, the log ends at %d; restore the log from a backup or replica", eventlog.ErrDamaged, t.logSeq, end)
+	}
+	return nil
 }
 
 // tellsAll reports whether the outbox and EVENTS together hold every event that
@@ -307,8 +302,8 @@ func tellsAll(ctx context.Context, js jetstream.JetStream, store *readmodel.Stor
 	if err != nil || gone == 0 {
 		return err == nil, err
 	}
-	_, n, err := eventsTail(ctx, js)
-	return err != nil || n >= gone, nil
+	end, err := eventsTail(ctx, js)
+	return err != nil || end.number >= gone, nil
 }
 
 // trim cuts EVENTS at its age limit; it always keeps the last message.

@@ -99,8 +99,8 @@ func Open(ctx context.Context, cfg Config) (*Projector, error) {
 		}
 	}
 	e := newEmitter(cfg.JetStream, cfg.Log, store, cfg.EventsMaxAge, cfg.Logger)
-	if last, n, err := eventsTail(ctx, cfg.JetStream); err == nil {
-		if err := e.fits(ctx, last, n); errors.Is(err, eventlog.ErrDamaged) {
+	if end, err := eventsTail(ctx, cfg.JetStream); err == nil {
+		if err := end.fits(ctx, cfg.Log); errors.Is(err, eventlog.ErrDamaged) {
 			return nil, errors.Join(err, store.Close())
 		}
 	}
