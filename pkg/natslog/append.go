@@ -77,6 +77,7 @@ const (
 	codeInsufficientResources = 10023 // the server's store limit
 	codeNotLeader             = 10009
 	codeClusterUnavailable    = 10008
+	codeNoPeers               = 10005 // too few servers, or none with room
 	codeStorageExceeded       = 10047 // the account's or server's storage
 	codeTooLarge              = 10054
 	codeStreamMismatch        = 10060

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/events/frame"
+	"github.com/rollcallhq/rollcall/pkg/eventlog"
 )
 
 // The streams.
@@ -124,9 +126,15 @@ func streams(c Config) []jetstream.StreamConfig {
 // Bounds may shrink below what is stored: LOG and ATTEMPTS then refuse new
 // frames and keep the old, EVENTS drops its oldest.
 //
-// It fails with a sentence if the server's message limit is below MinPayload,
-// or if a stream of the same name is of another kind.
+// It fails with eventlog.ErrUnavailable while there is no connection or the
+// cluster cannot decide yet, and with a sentence if the server's message limit is below MinPayload,
+// or if a stream of the same name is of another kind. A request that a cluster
+// loses while it elects its leader fails after requestTimeout, whatever time ctx
+// leaves; calling again is safe.
 func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
+	if !js.Conn().IsConnected() {
+		return fmt.Errorf("%w: not connected to NATS", eventlog.ErrUnavailable)
+	}
 	if got := js.Conn().MaxPayload(); got < MinPayload {
 		return fmt.Errorf("the NATS server accepts messages of at most %d bytes, Rollcall needs %d; set max_payload: 8MB in the server's configuration", got, MinPayload)
 	}
@@ -136,7 +144,7 @@ func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 	}
 	var changes []change
 	for _, want := range streams(c) {
-		stream, err := js.Stream(ctx, want.Name)
+		stream, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.Stream(ctx, want.Name) })
 		switch {
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			changes = append(changes, change{want: want})
@@ -162,18 +170,37 @@ func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 		var err error
 		switch {
 		case c.found == nil:
-			_, err = js.CreateStream(ctx, c.want)
+			_, err = ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.CreateStream(ctx, c.want) })
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 				err = nil // another process was faster; its next start compares
 			}
 		case !equal(*c.found, c.want):
-			_, err = js.UpdateStream(ctx, c.want)
+			_, err = ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.UpdateStream(ctx, c.want) })
 		}
 		if err != nil {
 			return fmt.Errorf("define the stream %s: %w", c.want.Name, err)
 		}
 	}
 	return nil
+}
+
+// requestTimeout bounds one request about a stream. A server that hears it
+// answers within milliseconds; placing replicas takes a second or two.
+const requestTimeout = 10 * time.Second
+
+// ask makes one request and gives it up after requestTimeout.
+func ask(ctx context.Context, request func(context.Context) (jetstream.Stream, error)) (jetstream.Stream, error) {
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	stream, err := request(limited)
+	switch api, isAnswer := errors.AsType[*jetstream.APIError](err); {
+	case err == nil || ctx.Err() != nil:
+		return stream, err
+	case isAnswer && (api.ErrorCode == codeNotLeader || api.ErrorCode == codeClusterUnavailable || api.ErrorCode == codeNoPeers || api.ErrorCode == codeStreamOffline),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrConnectionReconnecting), errors.Is(err, nats.ErrNoResponders):
+		return nil, unavailable(err)
+	}
+	return nil, err
 }
 
 // sameKind refuses what an update cannot or must not change.

@@ -150,6 +150,16 @@ func TestEnsureRefuses(t *testing.T) {
 			t.Errorf("Ensure answers %v, want a sentence that says what to set", err)
 		}
 	})
+	t.Run("no server", func(t *testing.T) {
+		t.Parallel()
+		s := external(t, server.Options{MaxPayload: natslog.MinPayload})
+		nc := dial(t, s)
+		s.Shutdown()
+		eventually(t, "the client notices", func() bool { return !nc.IsConnected() })
+		if err := natslog.Ensure(t.Context(), client(t, nc), natslog.Config{}); !errors.Is(err, eventlog.ErrUnavailable) {
+			t.Errorf("Ensure answers %v, want ErrUnavailable", err)
+		}
+	})
 	t.Run("no room", func(t *testing.T) {
 		t.Parallel()
 		js, _ := start(t, t.TempDir(), 64*mib)

@@ -228,7 +228,7 @@ func (w *world) emitted(t *testing.T) []message {
 	left := int(consumer.CachedInfo().NumPending) //nolint:gosec // a count
 	var out []message
 	for left > 0 {
-		batch, err := consumer.Fetch(min(left, 500), jetstream.FetchMaxWait(limit))
+		batch, err := consumer.Fetch(min(left, 500), jetstream.FetchMaxWait(time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,6 +247,14 @@ func (w *world) emitted(t *testing.T) []message {
 			t.Fatal(err)
 		}
 		left -= got
+		if got == 0 {
+			// What was pending may have been trimmed meanwhile.
+			info, err := consumer.Info(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			left = int(info.NumPending) //nolint:gosec // a count
+		}
 	}
 	return out
 }
