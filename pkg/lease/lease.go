@@ -93,7 +93,7 @@ func (k *Keeper) keep(ctx context.Context, key string, rev uint64, work func(con
 	for {
 		select {
 		case err := <-done:
-			k.release(ctx, key, rev)
+			k.release(ctx, key)
 			return err
 		case <-tick.C:
 			next, err := k.renew(working, key, rev)
@@ -106,6 +106,7 @@ func (k *Keeper) keep(ctx context.Context, key string, rev uint64, work func(con
 			}
 			cancel()
 			<-done
+			k.release(ctx, key) // told to end in the middle of a renewal, it may still hold
 			return fmt.Errorf("renew: %w", err)
 		}
 	}
@@ -117,9 +118,14 @@ func (k *Keeper) renew(ctx context.Context, key string, rev uint64) (uint64, err
 	return k.kv.Update(ctx, key, []byte(k.id), rev)
 }
 
-// release lets the next holder in at once, instead of after the TTL.
-func (k *Keeper) release(ctx context.Context, key string, rev uint64) {
+// release lets the next holder in at once, instead of after the TTL. It asks
+// for the revision, because a renewal that was given up may have been stored.
+func (k *Keeper) release(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = k.kv.Delete(ctx, key, jetstream.LastRevision(rev))
+	e, err := k.kv.Get(ctx, key)
+	if err != nil || string(e.Value()) != k.id {
+		return
+	}
+	_ = k.kv.Delete(ctx, key, jetstream.LastRevision(e.Revision()))
 }
