@@ -20,7 +20,7 @@ func (r *request) createGroup(string) error {
 		return err
 	}
 	done, err := r.submit(directory.CreateGroup{Scope: r.scope, State: state, Members: members})
-	return r.group(http.StatusCreated, done, err)
+	return r.answerGroup(http.StatusCreated, done, err)
 }
 
 func (r *request) replaceGroup(id string) error {
@@ -29,7 +29,7 @@ func (r *request) replaceGroup(id string) error {
 		return err
 	}
 	done, err := r.submit(directory.ReplaceGroup{Scope: r.scope, ID: id, State: state, Members: members})
-	return r.group(http.StatusOK, done, err)
+	return r.answerGroup(http.StatusOK, done, err)
 }
 
 // patchGroup answers 204 unless the client asks for attributes: the answer of a
@@ -45,7 +45,7 @@ func (r *request) patchGroup(id string) error {
 	}
 	done, err := r.submit(directory.PatchGroup{Scope: r.scope, ID: id, Patch: p})
 	if err != nil || r.QueryParam("attributes") != "" {
-		return r.group(http.StatusOK, done, err)
+		return r.answerGroup(http.StatusOK, done, err)
 	}
 	if g, ok := done.Row.(*directory.Group); ok {
 		r.Response().Header().Set("ETag", scim.ETag(g.Revision))
@@ -100,8 +100,8 @@ func (r *request) readGroup() (state groupState, members []string, err error) {
 	return state, members, err
 }
 
-// group answers a write with the group as it was committed.
-func (r *request) group(status int, done commit.Result, err error) error {
+// answerGroup answers a write with the group as it was committed.
+func (r *request) answerGroup(status int, done commit.Result, err error) error {
 	if err != nil {
 		return err
 	}

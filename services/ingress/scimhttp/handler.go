@@ -31,6 +31,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/replica"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // MaxBody is the largest request body, in bytes: a PUT of a group of some
@@ -86,6 +87,10 @@ type request struct {
 	actor string
 	// base is the directory's SCIM base URL.
 	base string
+	// dir is the directory as of authentication; user and group are its kinds of
+	// resource, with the extensions that are registered for it.
+	dir         *directory.Directory
+	user, group *schema.Resource
 }
 
 func (h *Handler) serve(c echo.Context) error {
@@ -201,7 +206,15 @@ func (r *request) authenticate() error {
 		if err != nil {
 			return err
 		}
-		r.scope = scope
+		dir, ok, err := directory.Get[*directory.Directory](v, directory.Make(directory.TableDirectory, scope.Directory))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
+		}
+		r.scope, r.dir = scope, dir
+		r.user, r.group = schema.User, schema.Group
 		r.base = r.h.cfg.Base() + "/directories/" + scope.Directory + "/scim/v2"
 		r.actor = "scim:" + scope.Secret
 		return nil

@@ -30,7 +30,7 @@ func (r *request) createUser(string) error {
 		return err
 	}
 	done, err := r.submit(directory.CreateUser{Scope: r.scope, State: state})
-	return r.user(http.StatusCreated, done, err)
+	return r.answerUser(http.StatusCreated, done, err)
 }
 
 func (r *request) replaceUser(id string) error {
@@ -48,7 +48,7 @@ func (r *request) replaceUser(id string) error {
 		return err
 	}
 	done, err := r.submit(directory.ReplaceUser{Scope: r.scope, ID: id, State: state, KeepActive: !says})
-	return r.user(http.StatusOK, done, err)
+	return r.answerUser(http.StatusOK, done, err)
 }
 
 func (r *request) patchUser(id string) error {
@@ -61,7 +61,7 @@ func (r *request) patchUser(id string) error {
 		return err
 	}
 	done, err := r.submit(directory.PatchUser{Scope: r.scope, ID: id, Patch: p})
-	return r.user(http.StatusOK, done, err)
+	return r.answerUser(http.StatusOK, done, err)
 }
 
 func (r *request) deleteUser(id string) error {
@@ -97,8 +97,8 @@ func (r *request) getUser(id string) error {
 	return r.body(http.StatusOK, body)
 }
 
-// user answers a write with the user as it was committed.
-func (r *request) user(status int, done commit.Result, err error) error {
+// answerUser answers a write with the user as it was committed.
+func (r *request) answerUser(status int, done commit.Result, err error) error {
 	if err != nil {
 		return err
 	}
