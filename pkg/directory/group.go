@@ -24,6 +24,8 @@ type (
 		ID      string            `json:"id"`
 		State   events.GroupState `json:"state"`
 		Members []string          `json:"members,omitempty"`
+		// IfMatch is what the sender expects of the group.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 	// PatchGroup changes attributes and members as of when it is decided. Its
 	// cost is that of the change, not of the group.
@@ -31,11 +33,15 @@ type (
 		Scope Scope         `json:"scope"`
 		ID    string        `json:"id"`
 		Patch patch.Request `json:"patch"`
+		// IfMatch is what the sender expects of the group.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 	// DeleteGroup removes a group; its members stay.
 	DeleteGroup struct {
 		Scope Scope  `json:"scope"`
 		ID    string `json:"id"`
+		// IfMatch is what the sender expects of the group.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 )
 
@@ -82,7 +88,7 @@ func (c CreateGroup) decide(d *decision) error {
 }
 
 func (c ReplaceGroup) decide(d *decision) error {
-	dir, g, err := c.Scope.group(d.view, c.ID)
+	dir, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -97,7 +103,7 @@ func (c ReplaceGroup) decide(d *decision) error {
 }
 
 func (c PatchGroup) decide(d *decision) error {
-	dir, g, err := c.Scope.group(d.view, c.ID)
+	dir, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -142,7 +148,7 @@ func (c PatchGroup) decide(d *decision) error {
 }
 
 func (c DeleteGroup) decide(d *decision) error {
-	_, g, err := c.Scope.group(d.view, c.ID)
+	_, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -206,15 +212,19 @@ func (g *Group) event() events.Event {
 	return events.Event{Organization: g.Organization, Directory: g.Directory, Resource: g.ID, Revision: g.Revision + 1}
 }
 
-// group finds one within the scope.
-func (s Scope) group(v View, id string) (*Directory, *Group, error) {
+// group finds one within the scope that is as the sender expects it.
+func (s Scope) group(v View, id string, expect Precondition) (*Directory, *Group, error) {
 	dir, err := s.live(v)
 	if err != nil {
 		return nil, nil, err
 	}
 	g, ok, err := get[*Group](v, Make(TableGroup, dir.ID, id))
-	if err == nil && !ok {
+	switch {
+	case err != nil:
+	case !ok:
 		err = fault.New(fault.NotFound, "There is no group %q in this directory.", id)
+	default:
+		err = expect.hold("group", g.Revision)
 	}
 	return dir, g, err
 }

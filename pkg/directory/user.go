@@ -23,17 +23,23 @@ type (
 		ID         string           `json:"id"`
 		State      events.UserState `json:"state"`
 		KeepActive bool             `json:"keep_active,omitempty"`
+		// IfMatch is what the sender expects of the user.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 	// PatchUser changes attributes of a user as of when it is decided.
 	PatchUser struct {
 		Scope Scope         `json:"scope"`
 		ID    string        `json:"id"`
 		Patch patch.Request `json:"patch"`
+		// IfMatch is what the sender expects of the user.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 	// DeleteUser removes a user for good.
 	DeleteUser struct {
 		Scope Scope  `json:"scope"`
 		ID    string `json:"id"`
+		// IfMatch is what the sender expects of the user.
+		IfMatch Precondition `json:"if_match,omitzero"`
 	}
 )
 
@@ -79,7 +85,7 @@ func (c CreateUser) decide(d *decision) error {
 }
 
 func (c ReplaceUser) decide(d *decision) error {
-	dir, u, err := c.Scope.user(d.view, c.ID)
+	dir, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -99,7 +105,7 @@ func (c ReplaceUser) decide(d *decision) error {
 }
 
 func (c PatchUser) decide(d *decision) error {
-	dir, u, err := c.Scope.user(d.view, c.ID)
+	dir, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -118,7 +124,7 @@ func (c PatchUser) decide(d *decision) error {
 }
 
 func (c DeleteUser) decide(d *decision) error {
-	_, u, err := c.Scope.user(d.view, c.ID)
+	_, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -170,15 +176,19 @@ func (u *User) event() events.Event {
 	return events.Event{Organization: u.Organization, Directory: u.Directory, Resource: u.ID, Revision: u.Revision + 1}
 }
 
-// user finds one within the scope.
-func (s Scope) user(v View, id string) (*Directory, *User, error) {
+// user finds one within the scope that is as the sender expects it.
+func (s Scope) user(v View, id string, expect Precondition) (*Directory, *User, error) {
 	dir, err := s.live(v)
 	if err != nil {
 		return nil, nil, err
 	}
 	u, ok, err := get[*User](v, Make(TableUser, dir.ID, id))
-	if err == nil && !ok {
+	switch {
+	case err != nil:
+	case !ok:
 		err = fault.New(fault.NotFound, "There is no user %q in this directory.", id)
+	default:
+		err = expect.hold("user", u.Revision)
 	}
 	return dir, u, err
 }

@@ -155,6 +155,17 @@ func (c Commands) patch(group bool, dir string) patch.Request {
 	return r
 }
 
+// expect draws what the sender of a write expects: mostly nothing.
+func (c Commands) expect() directory.Precondition {
+	switch rapid.IntRange(0, 7).Draw(c.T, "expectation") {
+	case 0:
+		return directory.Precondition{Any: true}
+	case 1:
+		return directory.Precondition{Revisions: rapid.SliceOfN(rapid.Uint64Range(0, 3), 1, 3).Draw(c.T, "revisions")}
+	}
+	return directory.Precondition{}
+}
+
 // Setup makes a world that has something to do: two organizations, of which
 // the first has a directory, and policies that let most users in.
 func Setup(t TB) *World {
@@ -174,19 +185,19 @@ func (c Commands) Provisioning() directory.Command {
 	case 0, 1, 2, 3:
 		return directory.CreateUser{Scope: s, State: c.user()}
 	case 4, 5:
-		return directory.ReplaceUser{Scope: s, ID: c.any(directory.TableUser, s.Directory), State: c.user(), KeepActive: c.chance("keep active")}
+		return directory.ReplaceUser{Scope: s, ID: c.any(directory.TableUser, s.Directory), State: c.user(), KeepActive: c.chance("keep active"), IfMatch: c.expect()}
 	case 6, 7:
-		return directory.PatchUser{Scope: s, ID: c.any(directory.TableUser, s.Directory), Patch: c.patch(false, s.Directory)}
+		return directory.PatchUser{Scope: s, ID: c.any(directory.TableUser, s.Directory), Patch: c.patch(false, s.Directory), IfMatch: c.expect()}
 	case 8:
-		return directory.DeleteUser{Scope: s, ID: c.any(directory.TableUser, s.Directory)}
+		return directory.DeleteUser{Scope: s, ID: c.any(directory.TableUser, s.Directory), IfMatch: c.expect()}
 	case 9, 10:
 		return directory.CreateGroup{Scope: s, State: c.group(), Members: c.some(s.Directory, 5)}
 	case 11, 12:
-		return directory.ReplaceGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory), State: c.group(), Members: c.some(s.Directory, 5)}
+		return directory.ReplaceGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory), State: c.group(), Members: c.some(s.Directory, 5), IfMatch: c.expect()}
 	case 13, 14:
-		return directory.PatchGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory), Patch: c.patch(true, s.Directory)}
+		return directory.PatchGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory), Patch: c.patch(true, s.Directory), IfMatch: c.expect()}
 	default:
-		return directory.DeleteGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory)}
+		return directory.DeleteGroup{Scope: s, ID: c.any(directory.TableGroup, s.Directory), IfMatch: c.expect()}
 	}
 }
 
@@ -222,6 +233,7 @@ func (c Commands) Administrative() directory.Command {
 			DomainPolicy:      text("domain policy", directory.DomainPolicyOff, directory.DomainPolicyEnforce),
 			EmailPolicy:       text("email policy", directory.EmailPolicyFollow, directory.EmailPolicyImmutable),
 			DeactivationEvent: text("deactivation", directory.DeactivationDeletes, directory.DeactivationUpdates),
+			Conformance:       text("conformance", directory.ConformanceLenient, directory.ConformanceStrict),
 		}
 	case 13, 14:
 		return directory.CreateDirectorySecret{Organization: dir.Organization, Directory: dir.ID, Hash: c.W.Secret(), Suffix: "wxyz"}
