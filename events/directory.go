@@ -26,6 +26,9 @@ type DirectoryPolicy struct {
 	EmailPolicy string `json:"email_policy"`
 	// DeactivationEvent is "USER_DELETED" or "USER_UPDATED".
 	DeactivationEvent string `json:"deactivation_event"`
+	// Conformance is "LENIENT" or "STRICT". Events from before there was a choice
+	// lack it, which means LENIENT.
+	Conformance string `json:"conformance,omitempty"`
 }
 
 // DirectoryCreated says that a connection was prepared; it takes no SCIM

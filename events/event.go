@@ -6,7 +6,8 @@
 // in this package, one file per aggregate, with a versioned Type.
 //
 // A stored type is never changed: a new shape is a new type (user.created.v2)
-// and an upcaster. testdata/golden holds one file per type and version, and
+// and an upcaster. Only a field may join a type, left out where it is empty, if
+// its absence means what the type meant before. testdata/golden holds one file per type and version, and
 // stays for ever.
 //
 // What must not live here: decisions, indexes, transport, anything outside the

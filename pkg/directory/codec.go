@@ -82,7 +82,7 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 	case TableDomain:
 		return decodeJSON[Domain](k, b)
 	case TableDirectory:
-		return decodeJSON[Directory](k, b)
+		return decodeDirectory(k, b)
 	case TableSecret:
 		return decodeJSON[Secret](k, b)
 	case TableClient:
@@ -107,6 +107,14 @@ func decodeJSON[T any, P interface {
 		return nil, fmt.Errorf("decode row of table %q: %w", byte(k.Table()), err)
 	}
 	return v, nil
+}
+
+func decodeDirectory(k Key, b []byte) (Row, error) {
+	r, err := decodeJSON[Directory](k, b)
+	if d, ok := r.(*Directory); ok && err == nil {
+		d.Policy = wholePolicy(d.Policy)
+	}
+	return r, err
 }
 
 func open(b []byte, what string) (*wire.Reader, error) {

@@ -15,6 +15,8 @@ const (
 	EmailPolicyFollow    = "FOLLOW_DIRECTORY"
 	DeactivationDeletes  = "USER_DELETED"
 	DeactivationUpdates  = "USER_UPDATED"
+	ConformanceLenient   = "LENIENT"
+	ConformanceStrict    = "STRICT"
 )
 
 // MaxSecrets is how many live bearer secrets a directory has at most.
@@ -23,6 +25,7 @@ const MaxSecrets = 10
 // DefaultPolicy is what a new directory starts with.
 var DefaultPolicy = events.DirectoryPolicy{
 	DomainPolicy: DomainPolicyEnforce, EmailPolicy: EmailPolicyImmutable, DeactivationEvent: DeactivationDeletes,
+	Conformance: ConformanceLenient,
 }
 
 type (
@@ -56,6 +59,7 @@ type (
 		DomainPolicy      *string `json:"domain_policy,omitempty"`
 		EmailPolicy       *string `json:"email_policy,omitempty"`
 		DeactivationEvent *string `json:"deactivation_event,omitempty"`
+		Conformance       *string `json:"conformance,omitempty"`
 	}
 	// CreateDirectorySecret adds a bearer secret by its SHA-256.
 	CreateDirectorySecret struct {
@@ -162,6 +166,7 @@ func (c ChangeDirectoryPolicy) decide(d *decision) error {
 		{"domain_policy", &p.DomainPolicy, c.DomainPolicy, DomainPolicyEnforce, DomainPolicyOff},
 		{"email_policy", &p.EmailPolicy, c.EmailPolicy, EmailPolicyImmutable, EmailPolicyFollow},
 		{"deactivation_event", &p.DeactivationEvent, c.DeactivationEvent, DeactivationDeletes, DeactivationUpdates},
+		{"conformance", &p.Conformance, c.Conformance, ConformanceLenient, ConformanceStrict},
 	} {
 		if f.from == nil {
 			continue
@@ -229,6 +234,10 @@ func (c RevokeDirectorySecret) decide(d *decision) error {
 	e.Resource, e.Revision = c.ID, 2
 	return d.emit(e, events.DirectorySecretRevoked{Hash: s.Hash})
 }
+
+// Strict reports whether the directory refuses what its provider sends beside
+// the RFCs, instead of understanding it.
+func (r *Directory) Strict() bool { return r.Policy.Conformance == ConformanceStrict }
 
 // event is the envelope of the directory's next event.
 func (r *Directory) event() events.Event {

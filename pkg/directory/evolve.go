@@ -159,7 +159,7 @@ func foldDirectoryCreated(f *folding, p events.DirectoryCreated) error {
 	id := f.e.Resource
 	f.put(Make(TableDirectory, id), &Directory{
 		ID: id, Organization: f.e.Organization, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At,
-		Policy: p.Policy, DirectoryProfile: p.DirectoryProfile,
+		Policy: wholePolicy(p.Policy), DirectoryProfile: p.DirectoryProfile,
 	})
 	f.refer("", Make(TableOrgDirectory, f.e.Organization, id))
 	f.put(Make(TableCounts, id), &Counts{})
@@ -167,7 +167,15 @@ func foldDirectoryCreated(f *folding, p events.DirectoryCreated) error {
 }
 
 func foldDirectoryPolicyChanged(f *folding, p events.DirectoryPolicyChanged) error {
-	return f.directory(func(r *Directory) { r.Policy = p.DirectoryPolicy })
+	return f.directory(func(r *Directory) { r.Policy = wholePolicy(p.DirectoryPolicy) })
+}
+
+// wholePolicy fills in what events and rows of earlier versions lack.
+func wholePolicy(p events.DirectoryPolicy) events.DirectoryPolicy {
+	if p.Conformance == "" {
+		p.Conformance = ConformanceLenient
+	}
+	return p
 }
 
 func foldDirectorySecretCreated(f *folding, p events.DirectorySecretCreated) error {

@@ -128,18 +128,21 @@ func TestPolicy(t *testing.T) {
 	s := start(t)
 	org := s.organization(t, "Acme")
 	path := "/api/v1/organizations/" + org + "/directories/" + s.directory(t, org) + "/policy"
-	policy := func(domain, email, deactivation string) map[string]any {
-		return map[string]any{"policy": map[string]any{"domain_policy": domain, "email_policy": email, "deactivation_event": deactivation}}
+	policy := func(domain, email, deactivation, conformance string) map[string]any {
+		return map[string]any{"policy": map[string]any{
+			"domain_policy": domain, "email_policy": email, "deactivation_event": deactivation, "conformance": conformance,
+		}}
 	}
 	for _, tt := range []struct {
 		method, body string
 		want         map[string]any
 	}{
-		{"GET", "", policy("ENFORCE", "IMMUTABLE", "USER_DELETED")},
-		{"PATCH", `{"domain_policy":"OFF"}`, policy("OFF", "IMMUTABLE", "USER_DELETED")},
-		{"PATCH", `{"email_policy":"FOLLOW_DIRECTORY","deactivation_event":"USER_UPDATED","organization_id":"org_9"}`, policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED")},
-		{"PATCH", `{}`, policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED")},
-		{"GET", "", policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED")},
+		{"GET", "", policy("ENFORCE", "IMMUTABLE", "USER_DELETED", "LENIENT")},
+		{"PATCH", `{"domain_policy":"OFF"}`, policy("OFF", "IMMUTABLE", "USER_DELETED", "LENIENT")},
+		{"PATCH", `{"email_policy":"FOLLOW_DIRECTORY","deactivation_event":"USER_UPDATED","organization_id":"org_9"}`, policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED", "LENIENT")},
+		{"PATCH", `{}`, policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED", "LENIENT")},
+		{"PATCH", `{"conformance":"STRICT"}`, policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED", "STRICT")},
+		{"GET", "", policy("OFF", "FOLLOW_DIRECTORY", "USER_UPDATED", "STRICT")},
 	} {
 		if diff := cmp.Diff(tt.want, s.ok(t, 200, tt.method, path, tt.body)); diff != "" {
 			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.body, diff)

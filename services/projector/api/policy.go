@@ -34,7 +34,7 @@ func (s *policyService) UpdatePolicy(ctx context.Context, r *rollcallv1.UpdatePo
 	}
 	d, err := submitFor[*directory.Directory](ctx, s.core, directory.ChangeDirectoryPolicy{
 		Organization: r.GetOrganizationId(), Directory: r.GetDirectoryId(),
-		DomainPolicy: r.DomainPolicy, EmailPolicy: r.EmailPolicy, DeactivationEvent: r.DeactivationEvent,
+		DomainPolicy: r.DomainPolicy, EmailPolicy: r.EmailPolicy, DeactivationEvent: r.DeactivationEvent, Conformance: r.Conformance,
 	})
 	if err != nil {
 		return nil, err
@@ -43,5 +43,7 @@ func (s *policyService) UpdatePolicy(ctx context.Context, r *rollcallv1.UpdatePo
 }
 
 func policyMessage(p events.DirectoryPolicy) *rollcallv1.DirectoryPolicy {
-	return &rollcallv1.DirectoryPolicy{DomainPolicy: p.DomainPolicy, EmailPolicy: p.EmailPolicy, DeactivationEvent: p.DeactivationEvent}
+	return &rollcallv1.DirectoryPolicy{
+		DomainPolicy: p.DomainPolicy, EmailPolicy: p.EmailPolicy, DeactivationEvent: p.DeactivationEvent, Conformance: p.Conformance,
+	}
 }

@@ -33,8 +33,11 @@ type DirectoryPolicy struct {
 	// What receivers are told when a user is deactivated: USER_DELETED or
 	// USER_UPDATED.
 	DeactivationEvent string `protobuf:"bytes,3,opt,name=deactivation_event,json=deactivationEvent,proto3" json:"deactivation_event,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// LENIENT: what providers send beside the RFCs is understood and noted in the
+	// sync log. STRICT: it is refused.
+	Conformance   string `protobuf:"bytes,4,opt,name=conformance,proto3" json:"conformance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DirectoryPolicy) Reset() {
@@ -84,6 +87,13 @@ func (x *DirectoryPolicy) GetEmailPolicy() string {
 func (x *DirectoryPolicy) GetDeactivationEvent() string {
 	if x != nil {
 		return x.DeactivationEvent
+	}
+	return ""
+}
+
+func (x *DirectoryPolicy) GetConformance() string {
+	if x != nil {
+		return x.Conformance
 	}
 	return ""
 }
@@ -192,6 +202,7 @@ type UpdatePolicyRequest struct {
 	DomainPolicy      *string                `protobuf:"bytes,3,opt,name=domain_policy,json=domainPolicy,proto3,oneof" json:"domain_policy,omitempty"`
 	EmailPolicy       *string                `protobuf:"bytes,4,opt,name=email_policy,json=emailPolicy,proto3,oneof" json:"email_policy,omitempty"`
 	DeactivationEvent *string                `protobuf:"bytes,5,opt,name=deactivation_event,json=deactivationEvent,proto3,oneof" json:"deactivation_event,omitempty"`
+	Conformance       *string                `protobuf:"bytes,6,opt,name=conformance,proto3,oneof" json:"conformance,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -261,6 +272,13 @@ func (x *UpdatePolicyRequest) GetDeactivationEvent() string {
 	return ""
 }
 
+func (x *UpdatePolicyRequest) GetConformance() string {
+	if x != nil && x.Conformance != nil {
+		return *x.Conformance
+	}
+	return ""
+}
+
 type UpdatePolicyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Policy        *DirectoryPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
@@ -309,25 +327,28 @@ var File_rollcall_v1_directory_policy_proto protoreflect.FileDescriptor
 
 const file_rollcall_v1_directory_policy_proto_rawDesc = "" +
 	"\n" +
-	"\"rollcall/v1/directory_policy.proto\x12\vrollcall.v1\"\x88\x01\n" +
+	"\"rollcall/v1/directory_policy.proto\x12\vrollcall.v1\"\xaa\x01\n" +
 	"\x0fDirectoryPolicy\x12#\n" +
 	"\rdomain_policy\x18\x01 \x01(\tR\fdomainPolicy\x12!\n" +
 	"\femail_policy\x18\x02 \x01(\tR\vemailPolicy\x12-\n" +
-	"\x12deactivation_event\x18\x03 \x01(\tR\x11deactivationEvent\"^\n" +
+	"\x12deactivation_event\x18\x03 \x01(\tR\x11deactivationEvent\x12 \n" +
+	"\vconformance\x18\x04 \x01(\tR\vconformance\"^\n" +
 	"\x10GetPolicyRequest\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
 	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\"I\n" +
 	"\x11GetPolicyResponse\x124\n" +
-	"\x06policy\x18\x01 \x01(\v2\x1c.rollcall.v1.DirectoryPolicyR\x06policy\"\xa1\x02\n" +
+	"\x06policy\x18\x01 \x01(\v2\x1c.rollcall.v1.DirectoryPolicyR\x06policy\"\xd8\x02\n" +
 	"\x13UpdatePolicyRequest\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
 	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\x12(\n" +
 	"\rdomain_policy\x18\x03 \x01(\tH\x00R\fdomainPolicy\x88\x01\x01\x12&\n" +
 	"\femail_policy\x18\x04 \x01(\tH\x01R\vemailPolicy\x88\x01\x01\x122\n" +
-	"\x12deactivation_event\x18\x05 \x01(\tH\x02R\x11deactivationEvent\x88\x01\x01B\x10\n" +
+	"\x12deactivation_event\x18\x05 \x01(\tH\x02R\x11deactivationEvent\x88\x01\x01\x12%\n" +
+	"\vconformance\x18\x06 \x01(\tH\x03R\vconformance\x88\x01\x01B\x10\n" +
 	"\x0e_domain_policyB\x0f\n" +
 	"\r_email_policyB\x15\n" +
-	"\x13_deactivation_event\"L\n" +
+	"\x13_deactivation_eventB\x0e\n" +
+	"\f_conformance\"L\n" +
 	"\x14UpdatePolicyResponse\x124\n" +
 	"\x06policy\x18\x01 \x01(\v2\x1c.rollcall.v1.DirectoryPolicyR\x06policy2\xb9\x01\n" +
 	"\x16DirectoryPolicyService\x12J\n" +
