@@ -214,7 +214,7 @@ func (r *request) authenticate() error {
 			return fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
 		}
 		r.scope, r.dir = scope, dir
-		r.user, r.group = schema.User, schema.Group
+		r.user, r.group = dir.Kinds()
 		r.base = r.h.cfg.Base() + "/directories/" + scope.Directory + "/scim/v2"
 		r.actor = "scim:" + scope.Secret
 		return nil
