@@ -36,6 +36,9 @@ func (broken) Get(directory.Key) (directory.Row, error) { return nil, errBroken 
 func (broken) Scan(_, _ directory.Key, _ func(directory.Key, directory.Row) bool) error {
 	return errBroken
 }
+func (broken) ScanBack(_, _ directory.Key, _ func(directory.Key, directory.Row) bool) error {
+	return errBroken
+}
 
 // TestBrokenView says that a failing store is never taken for "not there": no
 // command decides anything on it, and no event is folded.

@@ -86,6 +86,19 @@ func (k Key) Last() string {
 	return s[1:]
 }
 
+// End returns the least key that is greater than every key that begins with k,
+// empty if there is none.
+func (k Key) End() Key {
+	b := []byte(k)
+	for i := len(b) - 1; i >= 0; i-- {
+		if b[i] < 0xff {
+			b[i]++
+			return Key(b[:i+1])
+		}
+	}
+	return ""
+}
+
 // HashKey is the form in which a secret's hash is part of a key.
 func HashKey(sum []byte) string { return hex.EncodeToString(sum) }
 

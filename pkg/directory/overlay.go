@@ -23,6 +23,9 @@ func (Empty) Get(Key) (Row, error) { return nil, nil }
 // Scan yields nothing.
 func (Empty) Scan(Key, Key, func(Key, Row) bool) error { return nil }
 
+// ScanBack yields nothing.
+func (Empty) ScanBack(Key, Key, func(Key, Row) bool) error { return nil }
+
 // NewOverlay starts without changes over below.
 func NewOverlay(below View) *Overlay {
 	return &Overlay{below: below, rows: btree.NewMap[Key, Row](0)}
@@ -65,40 +68,75 @@ func (o *Overlay) Scan(prefix, after Key, yield func(Key, Row) bool) error {
 	if ok && it.Key() == after {
 		ok = it.Next()
 	}
-	inside := func() bool { return ok && strings.HasPrefix(string(it.Key()), string(prefix)) }
-	stopped := false
-	// upTo yields the overlay's own rows before limit (all if limit is empty).
-	upTo := func(limit Key) bool {
-		for inside() && (limit == "" || it.Key() < limit) {
-			if it.Value() != nil && !yield(it.Key(), it.Value()) {
-				stopped = true
-				return false
-			}
-			ok = it.Next()
-		}
-		return true
+	m := merge{it: &it, ok: ok, step: it.Next, prefix: prefix, yield: yield}
+	return m.run(o.below.Scan, after)
+}
+
+// ScanBack implements View: it merges both layers against the key order.
+func (o *Overlay) ScanBack(prefix, before Key, yield func(Key, Row) bool) error {
+	it := o.rows.Iter()
+	bound := prefix.End()
+	if before != "" && (bound == "" || before < bound) {
+		bound = before
 	}
-	err := o.below.Scan(prefix, after, func(k Key, r Row) bool {
-		if !upTo(k) {
+	ok := false
+	if bound != "" && it.Seek(bound) {
+		ok = it.Prev()
+	} else {
+		ok = it.Last()
+	}
+	m := merge{it: &it, ok: ok, step: it.Prev, back: true, prefix: prefix, yield: yield}
+	return m.run(o.below.ScanBack, before)
+}
+
+// merge yields an overlay's own rows and those below it in one order.
+type merge struct {
+	it     *btree.MapIter[Key, Row]
+	ok     bool // it has a key
+	step   func() bool
+	back   bool
+	prefix Key
+	yield  func(Key, Row) bool
+
+	stopped bool
+}
+
+func (m *merge) inside() bool { return m.ok && strings.HasPrefix(string(m.it.Key()), string(m.prefix)) }
+
+// own yields the overlay's rows that come before limit (all if limit is empty).
+func (m *merge) own(limit Key) bool {
+	for m.inside() && (limit == "" || m.it.Key() != limit && (m.it.Key() > limit) == m.back) {
+		if m.it.Value() != nil && !m.yield(m.it.Key(), m.it.Value()) {
+			m.stopped = true
 			return false
 		}
-		if inside() && it.Key() == k {
-			r = it.Value()
-			ok = it.Next()
+		m.ok = m.step()
+	}
+	return true
+}
+
+func (m *merge) run(below func(prefix, from Key, yield func(Key, Row) bool) error, from Key) error {
+	err := below(m.prefix, from, func(k Key, r Row) bool {
+		if !m.own(k) {
+			return false
+		}
+		if m.inside() && m.it.Key() == k {
+			r = m.it.Value()
+			m.ok = m.step()
 		}
 		if r == nil {
 			return true
 		}
-		if !yield(k, r) {
-			stopped = true
+		if !m.yield(k, r) {
+			m.stopped = true
 			return false
 		}
 		return true
 	})
-	if err != nil || stopped {
+	if err != nil || m.stopped {
 		return err
 	}
-	upTo("")
+	m.own("")
 	return nil
 }
 

@@ -72,6 +72,33 @@ func TestOverlayScan(t *testing.T) {
 	})
 }
 
+// TestOverlayScanBack compares backward scans of random layers with a sorted
+// map.
+func TestOverlayScanBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		o, model := layers(t)
+		prefix := rapid.SampledFrom([]directory.Key{"a", "a\x00", "ab", "ab\x00", "b", "b\x00", "c", "z", "zz"}).Draw(t, "prefix")
+		before := rapid.SampledFrom(append([]directory.Key{"", "A", "aa", "b\x00xx", "~"}, overlayKeys...)).Draw(t, "before")
+		limit := rapid.IntRange(1, 12).Draw(t, "limit")
+		var want, got []seen
+		for _, k := range slices.Backward(slices.Sorted(maps.Keys(model))) {
+			if strings.HasPrefix(string(k), string(prefix)) && (before == "" || k < before) && len(want) < limit {
+				want = append(want, seen{k, model[k]})
+			}
+		}
+		if err := o.ScanBack(prefix, before, func(k directory.Key, r directory.Row) bool {
+			got = append(got, seen{k, r})
+			return len(got) < limit
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("scan back of %q before %q, at most %d (-want +got):\n%s", prefix, before, limit, d)
+		}
+	})
+}
+
 // TestOverlaySnapshot says that a snapshot and its original no longer affect
 // each other.
 func TestOverlaySnapshot(t *testing.T) {

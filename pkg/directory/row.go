@@ -189,6 +189,9 @@ type View interface {
 	// Scan calls yield for the rows whose key begins with prefix and is greater
 	// than after (empty: all), in key order, until yield returns false.
 	Scan(prefix, after Key, yield func(Key, Row) bool) error
+	// ScanBack calls yield for the rows whose key begins with prefix and is less
+	// than before (empty: all), the greatest first, until yield returns false.
+	ScanBack(prefix, before Key, yield func(Key, Row) bool) error
 }
 
 // rawJSON makes an absent attribute document an empty one. Between processes

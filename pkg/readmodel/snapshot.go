@@ -89,3 +89,43 @@ func (s *Snapshot) Scan(prefix, after directory.Key, yield func(directory.Key, d
 	}
 	return nil
 }
+
+// ScanBack implements directory.View. A prefix names its table.
+func (s *Snapshot) ScanBack(prefix, before directory.Key, yield func(directory.Key, directory.Row) bool) error {
+	if prefix == "" {
+		return nil
+	}
+	b := s.tx.Bucket([]byte{prefix[0]})
+	if b == nil {
+		return nil
+	}
+	p, bound := []byte(prefix[1:]), prefix.End()
+	if before != "" && (bound == "" || before < bound) {
+		bound = before
+	}
+	c := b.Cursor()
+	var k, v []byte
+	switch {
+	case bound == "" || bound[0] > prefix[0]:
+		k, v = c.Last()
+	case bound[0] < prefix[0]:
+		return nil
+	default:
+		if k, v = c.Seek([]byte(bound[1:])); k == nil {
+			k, v = c.Last()
+		} else {
+			k, v = c.Prev()
+		}
+	}
+	for ; k != nil && bytes.HasPrefix(k, p); k, v = c.Prev() {
+		key := directory.Key(prefix[:1]) + directory.Key(k)
+		r, err := directory.DecodeRow(key, v)
+		if err != nil {
+			return err
+		}
+		if !yield(key, r) {
+			return nil
+		}
+	}
+	return nil
+}

@@ -155,6 +155,21 @@ func compare(t *rapid.T, v directory.View, model map[directory.Key]directory.Row
 	if d := cmp.Diff(want, got); d != "" {
 		t.Fatalf("scan of %q after %q, at most %d (-want +got):\n%s", prefix, after, limit, d)
 	}
+	want, got = nil, nil
+	for _, k := range slices.Backward(slices.Sorted(maps.Keys(model))) {
+		if strings.HasPrefix(string(k), string(prefix)) && (after == "" || k < after) && len(want) < limit {
+			want = append(want, seen{k, model[k]})
+		}
+	}
+	if err := v.ScanBack(prefix, after, func(k directory.Key, r directory.Row) bool {
+		got = append(got, seen{k, r})
+		return len(got) < limit
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("scan back of %q before %q, at most %d (-want +got):\n%s", prefix, after, limit, d)
+	}
 	for _, k := range append([]directory.Key{"", "q"}, keys...) {
 		if r, err := v.Get(k); err != nil || r != model[k] {
 			t.Fatalf("get %q: %v, %v; want %v", k, r, err, model[k])
