@@ -130,7 +130,7 @@ func bodies(t directorytest.TB, as []announce.Announcement) []string {
 
 func patched(t directorytest.TB, ops string) patch.Request {
 	t.Helper()
-	r, err := patch.Parse(patch.User, []byte(`{"Operations":[`+ops+`]}`))
+	r, err := patch.Parse(nil, patch.User, []byte(`{"Operations":[`+ops+`]}`))
 	if err != nil {
 		t.Fatalf("parse %s: %v", ops, err)
 	}

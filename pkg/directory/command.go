@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 // Command is one wish. The set is closed: a command decides itself.
@@ -53,6 +54,9 @@ type Outcome struct {
 	// Resource is the key of the row that the command is about, to be read once
 	// the events are folded; empty for deletions.
 	Resource Key
+	// Deviations are the ways in which the command was understood although it is
+	// not as the RFCs have it, as far as only the state could tell.
+	Deviations []lenience.Deviation
 }
 
 // Decide says what the request causes in the state that v shows. No events and
@@ -64,7 +68,7 @@ func Decide(v View, r Request, s Stamp) (Outcome, error) {
 	if err := r.Command.decide(d); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Events: d.events, Resource: d.resource}, nil
+	return Outcome{Events: d.events, Resource: d.resource, Deviations: d.reading.Deviations()}, nil
 }
 
 // decision is a Decide under way.
@@ -75,6 +79,8 @@ type decision struct {
 	next     uint64
 	events   []events.Event
 	resource Key
+	// reading reads what could not be read before there was a state to read it by.
+	reading lenience.Reading
 }
 
 // mint takes the id of the event that is emitted next, as a resource id.

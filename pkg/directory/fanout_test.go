@@ -58,7 +58,7 @@ func members(verb string, ids ...string) patch.Request {
 		}
 		list += fmt.Sprintf(`{"value":%q}`, id)
 	}
-	r, err := patch.Parse(patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":%q,"path":"members","value":[%s]}]}`, verb, list))
+	r, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":%q,"path":"members","value":[%s]}]}`, verb, list))
 	if err != nil {
 		panic(err)
 	}
@@ -66,7 +66,7 @@ func members(verb string, ids ...string) patch.Request {
 }
 
 func rename(to string) patch.Request {
-	r, err := patch.Parse(patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":"replace","path":"displayName","value":%q}]}`, to))
+	r, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":"replace","path":"displayName","value":%q}]}`, to))
 	if err != nil {
 		panic(err)
 	}

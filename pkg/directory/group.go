@@ -107,7 +107,13 @@ func (c PatchGroup) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	attributes, members, err := patch.SplitMembers(c.Patch.Operations)
+	d.reading.Strict = dir.Strict()
+	_, kind := dir.Kinds()
+	ops, err := c.Patch.For(&d.reading, kind)
+	if err != nil {
+		return err
+	}
+	attributes, members, err := patch.SplitMembers(&d.reading, kind, ops)
 	if err != nil {
 		return err
 	}
@@ -117,7 +123,7 @@ func (c PatchGroup) decide(d *decision) error {
 		if err != nil {
 			return err
 		}
-		if r, err = patch.Apply(patch.Group, g.ID, r, attributes); err != nil {
+		if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: g.ID, Attributes: r}, attributes); err != nil {
 			return err
 		}
 		s, err := GroupStateOf(r)

@@ -34,7 +34,7 @@ func TestGroups(t *testing.T) {
 			for _, name := range []string{"ada", "group", "foreign"} {
 				ops = strings.ReplaceAll(ops, "$"+name, ids(s, []string{name})[0])
 			}
-			r, err := patch.Parse(patch.Group, []byte(`{"Operations":[`+ops+`]}`))
+			r, err := patch.Parse(nil, patch.Group, []byte(`{"Operations":[`+ops+`]}`))
 			if err != nil {
 				s.t.Fatal(err)
 			}

@@ -63,7 +63,7 @@ func (s *stage) replace(userName string, attributes ...map[string]any) directory
 
 func (s *stage) patch(body string) directory.Command {
 	s.t.Helper()
-	r, err := patch.Parse(patch.User, []byte(`{"Operations":[`+body+`]}`))
+	r, err := patch.Parse(nil, patch.User, []byte(`{"Operations":[`+body+`]}`))
 	if err != nil {
 		s.t.Fatal(err)
 	}

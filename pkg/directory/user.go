@@ -113,7 +113,13 @@ func (c PatchUser) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	if r, err = patch.Apply(patch.User, u.ID, r, c.Patch.Operations); err != nil {
+	d.reading.Strict = dir.Strict()
+	kind, _ := dir.Kinds()
+	ops, err := c.Patch.For(&d.reading, kind)
+	if err != nil {
+		return err
+	}
+	if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: u.ID, Attributes: r}, ops); err != nil {
 		return err
 	}
 	s, err := UserStateOf(r)

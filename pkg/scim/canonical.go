@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -20,7 +21,7 @@ var owned = map[string]bool{"schemas": true, "id": true, "meta": true, "password
 // differ by case only, the last in byte order counts.
 //
 // Errors: Invalid with the reason invalidValue.
-func Canonicalize(kind *schema.Resource, body map[string]any) (Resource, error) {
+func Canonicalize(rd *lenience.Reading, kind *schema.Resource, body map[string]any) (Resource, error) {
 	out := make(Resource, len(body)+1)
 	// A map has no order, and the outcome must not depend on one.
 	for _, name := range slices.Sorted(maps.Keys(body)) {
@@ -35,9 +36,9 @@ func Canonicalize(kind *schema.Resource, body map[string]any) (Resource, error) 
 		case s == nil: // an unregistered extension
 			putOpaque(out, name, value)
 		case rest == "": // a block of attributes under its URN
-			err = block(kind, out, urn, value)
+			err = block(rd, kind, out, urn, value)
 		default:
-			err = put(kind, out, urn, rest, value)
+			err = put(rd, kind, out, urn, rest, value)
 		}
 		if err != nil {
 			return nil, err
@@ -47,7 +48,7 @@ func Canonicalize(kind *schema.Resource, body map[string]any) (Resource, error) 
 }
 
 // block puts the attributes of a schema's block where they belong.
-func block(kind *schema.Resource, out Resource, urn string, value any) error {
+func block(rd *lenience.Reading, kind *schema.Resource, out Resource, urn string, value any) error {
 	m, ok := value.(map[string]any)
 	if !ok {
 		if schema.Opaque(value) == nil {
@@ -59,7 +60,7 @@ func block(kind *schema.Resource, out Resource, urn string, value any) error {
 		urn = ""
 	}
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if err := put(kind, out, urn, name, m[name]); err != nil {
+		if err := put(rd, kind, out, urn, name, m[name]); err != nil {
 			return err
 		}
 	}
@@ -68,7 +69,7 @@ func block(kind *schema.Resource, out Resource, urn string, value any) error {
 
 // put sets one attribute of the core (urn is empty) or of an extension, in
 // canonical form.
-func put(kind *schema.Resource, out Resource, urn, name string, value any) error {
+func put(rd *lenience.Reading, kind *schema.Resource, out Resource, urn, name string, value any) error {
 	if value == nil || name == "" || owned[strings.ToLower(name)] {
 		return nil
 	}
@@ -88,7 +89,7 @@ func put(kind *schema.Resource, out Resource, urn, name string, value any) error
 	if dotted != "" { // name.givenName, as one vendor writes it in PATCH
 		value = map[string]any{dotted: value}
 	}
-	v, err := a.Coerce(value)
+	v, err := a.Coerce(rd, value)
 	if err != nil {
 		return err
 	}

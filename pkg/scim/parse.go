@@ -5,18 +5,19 @@ import (
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // ParseUser reads the body of a POST or PUT of a user.
 //
 // Errors: Invalid with the reason invalidSyntax or invalidValue.
-func ParseUser(body []byte) (Resource, error) {
+func ParseUser(rd *lenience.Reading, kind *schema.Resource, body []byte) (Resource, error) {
 	m, err := Object(body)
 	if err != nil {
 		return nil, err
 	}
-	r, err := Canonicalize(schema.User, m)
+	r, err := Canonicalize(rd, kind, m)
 	if err != nil {
 		return nil, err
 	}
@@ -27,12 +28,12 @@ func ParseUser(body []byte) (Resource, error) {
 // members, each once, in the order sent.
 //
 // Errors: as ParseUser.
-func ParseGroup(body []byte) (Resource, []string, error) {
+func ParseGroup(rd *lenience.Reading, kind *schema.Resource, body []byte) (Resource, []string, error) {
 	m, err := Object(body)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := Canonicalize(schema.Group, m)
+	r, err := Canonicalize(rd, kind, m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -40,8 +41,8 @@ func ParseGroup(body []byte) (Resource, []string, error) {
 		return nil, nil, err
 	}
 	for name, v := range m {
-		if _, rest := schema.Group.Split(name); strings.EqualFold(rest, "members") {
-			members, err := MemberIDs(v)
+		if _, rest := kind.Split(name); strings.EqualFold(rest, "members") {
+			members, err := MemberIDs(rd, v)
 			return r, members, err
 		}
 	}
@@ -60,7 +61,7 @@ func require(r Resource, name string) error {
 // an empty member object is sent in the wild).
 //
 // Errors: Invalid with the reason invalidValue.
-func MemberIDs(v any) ([]string, error) {
+func MemberIDs(rd *lenience.Reading, v any) ([]string, error) {
 	list, ok := v.([]any)
 	if !ok {
 		if v == nil {

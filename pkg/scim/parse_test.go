@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 const enterprise = `"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
@@ -87,7 +88,7 @@ func TestParseUser(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, err := scim.ParseUser([]byte(tt.body))
+			r, err := scim.ParseUser(nil, schema.User, []byte(tt.body))
 			if tt.reason != "" {
 				if f := fault.Of(err); err == nil || f.Kind != fault.Invalid || f.Reason != tt.reason {
 					t.Fatalf("%v, %v; want the reason %s", r, err, tt.reason)
@@ -108,7 +109,7 @@ func TestParseUser(t *testing.T) {
 func TestParseUser_errorsKeepSecrets(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{"password":"s3cret"`, `{"userName":"jane","active":"s3cret"}`, `{"userName":"x","name":"s3cret"}`, `"s3cret"`, `{"password": s3cret}`} {
-		if _, err := scim.ParseUser([]byte(body)); err == nil || strings.Contains(err.Error(), "s3cret") {
+		if _, err := scim.ParseUser(nil, schema.User, []byte(body)); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
@@ -136,7 +137,7 @@ func TestParseGroup(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, members, err := scim.ParseGroup([]byte(tt.body))
+			r, members, err := scim.ParseGroup(nil, schema.Group, []byte(tt.body))
 			if tt.reason != "" {
 				if f := fault.Of(err); err == nil || f.Kind != fault.Invalid || f.Reason != tt.reason {
 					t.Fatalf("%v, %v; want the reason %s", r, err, tt.reason)
@@ -173,7 +174,7 @@ func FuzzParseUser(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, err := scim.ParseUser(body)
+		r, err := scim.ParseUser(nil, schema.User, body)
 		if err != nil {
 			if f := fault.Of(err); f.Kind != fault.Invalid || f.Reason != fault.InvalidSyntax && f.Reason != fault.InvalidValue {
 				t.Fatalf("%v has kind %v and reason %q", err, f.Kind, f.Reason)
@@ -181,14 +182,14 @@ func FuzzParseUser(f *testing.F) {
 			return
 		}
 		text := canonical(t, r)
-		again, err := scim.ParseUser([]byte(text))
+		again, err := scim.ParseUser(nil, schema.User, []byte(text))
 		if err != nil {
 			t.Fatalf("%s cannot be read again: %v", text, err)
 		}
 		if got := canonical(t, again); got != text {
 			t.Fatalf("%s reads as %s", text, got)
 		}
-		twice, err := scim.ParseUser(body)
+		twice, err := scim.ParseUser(nil, schema.User, body)
 		if err != nil || canonical(t, twice) != text {
 			t.Fatalf("read again it is %s, %v", canonical(t, twice), err)
 		}
@@ -258,7 +259,7 @@ func BenchmarkParseUser(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := scim.ParseUser(body)
+		r, err := scim.ParseUser(nil, schema.User, body)
 		if err != nil {
 			b.Fatal(err)
 		}

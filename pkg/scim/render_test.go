@@ -119,7 +119,7 @@ func TestAppend_keepsAttributes(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	r, err := scim.ParseUser([]byte(entraUser))
+	r, err := scim.ParseUser(nil, schema.User, []byte(entraUser))
 	if err != nil {
 		b.Fatal(err)
 	}

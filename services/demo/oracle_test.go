@@ -147,13 +147,13 @@ func command(method string, users bool, scope directory.Scope, id string, body [
 	case method == http.MethodDelete:
 		return directory.DeleteGroup{Scope: scope, ID: id}, nil
 	case method == http.MethodPatch && users:
-		p, err := patch.Parse(schema.User, body)
+		p, err := patch.Parse(nil, schema.User, body)
 		return directory.PatchUser{Scope: scope, ID: id, Patch: p}, err
 	case method == http.MethodPatch:
-		p, err := patch.Parse(schema.Group, body)
+		p, err := patch.Parse(nil, schema.Group, body)
 		return directory.PatchGroup{Scope: scope, ID: id, Patch: p}, err
 	case users:
-		r, err := scim.ParseUser(body)
+		r, err := scim.ParseUser(nil, schema.User, body)
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +163,7 @@ func command(method string, users bool, scope directory.Scope, id string, body [
 		}
 		return directory.CreateUser{Scope: scope, State: s}, err
 	}
-	r, members, err := scim.ParseGroup(body)
+	r, members, err := scim.ParseGroup(nil, schema.Group, body)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func TestFanout(t *testing.T) {
 	told := len(w.want(t))
 
 	o := w.owner(t)
-	rename, err := patch.Parse(patch.Group, []byte(`{"Operations":[{"op":"replace","path":"displayName","value":"Staff"}]}`))
+	rename, err := patch.Parse(nil, patch.Group, []byte(`{"Operations":[{"op":"replace","path":"displayName","value":"Staff"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

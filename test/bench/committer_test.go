@@ -121,7 +121,7 @@ func (in *installation) submit(c directory.Command) (commit.Result, error) {
 // command makes a new user's creation, parsed as the edge would.
 func (in *installation) command(tb testing.TB) directory.Command {
 	n := in.next.Add(1)
-	res, err := scim.ParseUser(userBody(n))
+	res, err := scim.ParseUser(nil, schema.User, userBody(n))
 	if err != nil {
 		tb.Fatal(err)
 	}

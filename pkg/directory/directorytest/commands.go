@@ -148,7 +148,7 @@ func (c Commands) patch(group bool, dir string) patch.Request {
 	if err != nil {
 		panic(err)
 	}
-	r, err := patch.Parse(kind, body)
+	r, err := patch.Parse(nil, kind, body)
 	if err != nil {
 		c.T.Fatalf("the drawn PATCH %s does not parse: %v", body, err)
 	}

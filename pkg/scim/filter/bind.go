@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -17,7 +18,7 @@ import (
 // Errors: Invalid with the reason invalidFilter where the type of an attribute
 // does not allow the operator or the value (RFC 7644 section 3.4.2.2): booleans
 // and binary values have no order, dates are compared with dates.
-func Bind(kind *schema.Resource, e Expr) (Expr, error) {
+func Bind(rd *lenience.Reading, kind *schema.Resource, e Expr) (Expr, error) {
 	return bind(e, func(path string) (string, *schema.Attribute) { return canonical(kind, path) })
 }
 

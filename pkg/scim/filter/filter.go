@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 const (
@@ -79,14 +80,14 @@ func (Within) expr()  {}
 // Parse reads a filter.
 //
 // Errors: Invalid with the reason invalidFilter.
-func Parse(s string) (Expr, error) {
+func Parse(rd *lenience.Reading, s string) (Expr, error) {
 	if len(s) > MaxLength {
 		return nil, invalid("it has %d bytes; at most %d are allowed", len(s), MaxLength)
 	}
 	if !utf8.ValidString(s) {
 		return nil, invalid("it is not UTF-8")
 	}
-	p := &parser{in: s}
+	p := &parser{in: s, rd: rd}
 	e, err := p.or()
 	if err != nil {
 		return nil, err
@@ -103,6 +104,7 @@ func invalid(format string, args ...any) error {
 
 // parser reads by recursive descent: or, and, factor.
 type parser struct {
+	rd    *lenience.Reading
 	in    string
 	at    int
 	depth int

@@ -49,7 +49,7 @@ func TestParse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			t.Parallel()
-			got, err := filter.Parse(tt.in)
+			got, err := filter.Parse(nil, tt.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestParse_refuses(t *testing.T) {
 		`emails[type eq "x"`, `emails[]`, `emails[type eq "x"].`, `emails[type eq "x"].value`, `not userName pr`, `userName eq "x" "y"`, "userName eq \xC6", `userName pr title pr`, `userName eq )`, `"a" eq "b"`,
 		strings.Repeat("(", 40) + "a pr" + strings.Repeat(")", 40), `a eq "` + strings.Repeat("x", filter.MaxLength) + `"`,
 	} {
-		e, err := filter.Parse(in)
+		e, err := filter.Parse(nil, in)
 		if f := fault.Of(err); err == nil || f.Kind != fault.Invalid || f.Reason != fault.InvalidFilter {
 			t.Errorf("Parse(%.40q) = %v, %v; want an invalid filter", in, e, err)
 		}
@@ -77,7 +77,7 @@ func TestParse_refuses(t *testing.T) {
 
 func TestParse_longChain(t *testing.T) {
 	t.Parallel()
-	e, err := filter.Parse(strings.TrimSuffix(strings.Repeat("a pr and b eq 1 or ", 200), " or "))
+	e, err := filter.Parse(nil, strings.TrimSuffix(strings.Repeat("a pr and b eq 1 or ", 200), " or "))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ type fataler interface {
 func roundTrip(t fataler, e filter.Expr) {
 	t.Helper()
 	text := e.String()
-	got, err := filter.Parse(text)
+	got, err := filter.Parse(nil, text)
 	if err != nil {
 		if len(text) > filter.MaxLength { // escapes can make it longer than it was
 			return

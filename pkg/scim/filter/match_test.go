@@ -44,11 +44,11 @@ func kindOf(in string) *schema.Resource {
 
 func bound(t fataler, kind *schema.Resource, in string) filter.Expr {
 	t.Helper()
-	e, err := filter.Parse(in)
+	e, err := filter.Parse(nil, in)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	b, err := filter.Bind(kind, e)
+	b, err := filter.Bind(nil, kind, e)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -128,7 +128,7 @@ func TestMatch(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {
 			t.Parallel()
-			e, err := filter.Parse(tt.in)
+			e, err := filter.Parse(nil, tt.in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -148,11 +148,11 @@ func TestBind_refuses(t *testing.T) {
 		`active gt true`, `active co "t"`, `active eq "yes"`, `active eq 1`, `x509Certificates gt "a"`, `x509Certificates.value le "a"`, `meta.created gt "yesterday"`, `meta.created eq 2026`,
 		`name eq "Jane"`, `addresses co "x"`, `emails[primary gt true]`, `not (active ge false)`, `userName pr or active lt true`, `active lt true and userName pr`,
 	} {
-		e, err := filter.Parse(in)
+		e, err := filter.Parse(nil, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := filter.Bind(schema.User, e)
+		b, err := filter.Bind(nil, schema.User, e)
 		if f := fault.Of(err); err == nil || f.Kind != fault.Invalid || f.Reason != fault.InvalidFilter {
 			t.Errorf("Bind(%q) = %v, %v; want an invalid filter", in, b, err)
 		}
@@ -174,11 +174,11 @@ func TestBind_meansTheSame(t *testing.T) {
 			parts = append(parts, path.Draw(rt, "path")+" "+op.Draw(rt, "op")+" "+literal.Draw(rt, "literal"))
 		}
 		in := strings.Join(parts, rapid.SampledFrom([]string{" and ", " or "}).Draw(rt, "join"))
-		e, err := filter.Parse(in)
+		e, err := filter.Parse(nil, in)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		b, err := filter.Bind(schema.User, e)
+		b, err := filter.Bind(nil, schema.User, e)
 		if err != nil {
 			return
 		}
@@ -206,7 +206,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		e, err := filter.Parse(s)
+		e, err := filter.Parse(nil, s)
 		if err != nil {
 			if r := fault.Of(err).Reason; r != fault.InvalidFilter {
 				t.Fatalf("Parse(%q): %v has the reason %q", s, err, r)
@@ -216,7 +216,7 @@ func FuzzParse(f *testing.F) {
 		roundTrip(t, e)
 		r := document(t, jane)
 		want := filter.Match(schema.User, e, r)
-		b, err := filter.Bind(schema.User, e)
+		b, err := filter.Bind(nil, schema.User, e)
 		if err != nil {
 			return
 		}
@@ -227,7 +227,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	e, err := filter.Parse(`emails[type eq "work"].value eq "nobody@acme.example" or userName eq "nobody"`)
+	e, err := filter.Parse(nil, `emails[type eq "work"].value eq "nobody@acme.example" or userName eq "nobody"`)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,12 +8,21 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// Apply returns the resource after the operations. It does not change r, and the
-// result shares nothing with ops, which may be applied again. id is the
-// resource's own, which a request may repeat but not change.
+// Target is the resource that operations are about.
+type Target struct {
+	// ID is the resource's own, which a request may repeat but not change.
+	ID string
+	// Attributes are its attributes in canonical form.
+	Attributes scim.Resource
+}
+
+// Apply returns the resource's attributes after the operations. It does not
+// change the target, and the result shares nothing with ops, which may be
+// applied again.
 //
 // Taking `active` away leaves it as it is: whoever was shut out must not come
 // back in because a client stopped saying so. Members of groups are not applied
@@ -21,8 +30,8 @@ import (
 //
 // Errors: Invalid with the reason invalidValue, invalidPath, mutability or
 // noTarget.
-func Apply(kind *schema.Resource, id string, r scim.Resource, ops []Op) (scim.Resource, error) {
-	p := &patching{kind: kind, id: id, to: cloneMap(r)}
+func Apply(rd *lenience.Reading, kind *schema.Resource, t Target, ops []Op) (scim.Resource, error) {
+	p := &patching{rd: rd, kind: kind, id: t.ID, to: cloneMap(t.Attributes)}
 	for _, op := range ops {
 		if err := p.apply(op); err != nil {
 			return nil, err
@@ -39,6 +48,7 @@ func Apply(kind *schema.Resource, id string, r scim.Resource, ops []Op) (scim.Re
 
 // patching is an Apply under way.
 type patching struct {
+	rd   *lenience.Reading
 	kind *schema.Resource
 	id   string
 	to   map[string]any
@@ -69,7 +79,7 @@ func (p *patching) apply(op Op) error {
 		if urn != "" {
 			full = urn + ":" + name
 		}
-		path, err := ParsePath(p.kind, full)
+		path, err := ParsePath(p.rd, p.kind, full)
 		if err != nil { // no path, so it is data like any other
 			path = Path{URN: urn, Name: name}
 		}
@@ -161,7 +171,7 @@ func (p *patching) at(op Op) error {
 	}
 	have, isObject := to[a.Name].(map[string]any)
 	if value, ok := op.Value.(map[string]any); ok && isObject {
-		if err := merge(a, have, value); err != nil {
+		if err := merge(p.rd, a, have, value); err != nil {
 			return err
 		}
 		if len(have) == 0 {
@@ -169,7 +179,7 @@ func (p *patching) at(op Op) error {
 		}
 		return nil
 	}
-	v, err := a.Coerce(op.Value)
+	v, err := a.Coerce(p.rd, op.Value)
 	if err != nil {
 		return err
 	}
@@ -187,8 +197,8 @@ func empty(v any) bool {
 // merge sets the parts of a complex value that another one names; those that it
 // names as null go. Where the value itself changes, what described the old one
 // goes too.
-func merge(a *schema.Attribute, into, from map[string]any) error {
-	v, err := a.Element(from)
+func merge(rd *lenience.Reading, a *schema.Attribute, into, from map[string]any) error {
+	v, err := a.Element(rd, from)
 	if err != nil {
 		return err
 	}
@@ -266,7 +276,7 @@ func (p *patching) sub(to map[string]any, a *schema.Attribute, op Op) error {
 	if op.Verb == Remove {
 		delete(have, op.Path.Sub)
 	} else {
-		v, err := coerceSub(a, op.Path.Sub, op.Value)
+		v, err := coerceSub(p.rd, a, op.Path.Sub, op.Value)
 		if err != nil {
 			return err
 		}
@@ -283,9 +293,9 @@ func (p *patching) sub(to map[string]any, a *schema.Attribute, op Op) error {
 	return nil
 }
 
-func coerceSub(a *schema.Attribute, name string, v any) (any, error) {
+func coerceSub(rd *lenience.Reading, a *schema.Attribute, name string, v any) (any, error) {
 	if sub := a.Sub(name); sub != nil {
-		return sub.Coerce(v)
+		return sub.Coerce(rd, v)
 	}
 	return schema.Opaque(v), nil
 }

@@ -27,9 +27,9 @@ func after(t *testing.T, kind *schema.Resource, id, before, operations string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := patch.Parse(kind, fmt.Appendf(nil, patchOp, operations))
+	req, err := patch.Parse(nil, kind, fmt.Appendf(nil, patchOp, operations))
 	if err == nil {
-		r, err = patch.Apply(kind, id, r, req.Operations)
+		r, err = patch.Apply(nil, kind, patch.Target{ID: id, Attributes: r}, req.Operations)
 	}
 	if err != nil {
 		f := fault.Of(err)

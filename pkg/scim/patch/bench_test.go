@@ -14,7 +14,7 @@ func BenchmarkApply(b *testing.B) {
 	stored := []byte(jane)
 	b.ReportAllocs()
 	for b.Loop() {
-		req, err := patch.Parse(patch.User, body)
+		req, err := patch.Parse(nil, patch.User, body)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -22,7 +22,7 @@ func BenchmarkApply(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if r, err = patch.Apply(patch.User, userID, r, req.Operations); err != nil {
+		if r, err = patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations); err != nil {
 			b.Fatal(err)
 		}
 		if _, err = scim.Canonical(r); err != nil {
@@ -40,11 +40,11 @@ func BenchmarkSplitMembers(b *testing.B) {
 	body := fmt.Appendf(nil, patchOp, strings.Join(ops, ","))
 	b.ReportAllocs()
 	for b.Loop() {
-		req, err := patch.Parse(patch.Group, body)
+		req, err := patch.Parse(nil, patch.Group, body)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, members, err := patch.SplitMembers(req.Operations); err != nil || len(members) != 1 {
+		if _, members, err := patch.SplitMembers(nil, patch.Group, req.Operations); err != nil || len(members) != 1 {
 			b.Fatal(len(members), err)
 		}
 	}
@@ -65,12 +65,12 @@ func BenchmarkApply_worst(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, strings.Join(ops, ",")))
+	req, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, strings.Join(ops, ",")))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := patch.Apply(patch.User, userID, r, req.Operations); err != nil {
+		if _, err := patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -19,17 +19,17 @@ func TestParse_countsOperations(t *testing.T) {
 	body := func(n int) []byte {
 		return fmt.Appendf(nil, patchOp, strings.TrimSuffix(strings.Repeat(one+",", n), ","))
 	}
-	if _, err := patch.Parse(patch.Group, body(patch.MaxOperations)); err != nil {
+	if _, err := patch.Parse(nil, patch.Group, body(patch.MaxOperations)); err != nil {
 		t.Errorf("as many as are allowed: %v", err)
 	}
-	if _, err := patch.Parse(patch.Group, body(patch.MaxOperations+1)); fault.KindOf(err) != fault.TooLarge {
+	if _, err := patch.Parse(nil, patch.Group, body(patch.MaxOperations+1)); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("one too many: %v, want it too large", err)
 	}
 }
 
 func TestParsePath_isBounded(t *testing.T) {
 	t.Parallel()
-	if _, err := patch.ParsePath(patch.User, strings.Repeat("a", patch.MaxPath+1)); fault.Of(err).Reason != fault.InvalidPath {
+	if _, err := patch.ParsePath(nil, patch.User, strings.Repeat("a", patch.MaxPath+1)); fault.Of(err).Reason != fault.InvalidPath {
 		t.Errorf("%v, want an invalid path", err)
 	}
 }
@@ -43,11 +43,11 @@ func TestApply_countsValues(t *testing.T) {
 	}
 	r := scim.Resource{"userName": "jane", "emails": emails}
 	add := func(value string) error {
-		req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, `{"op":"add","path":"emails","value":"`+value+`"}`))
+		req, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, `{"op":"add","path":"emails","value":"`+value+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = patch.Apply(patch.User, userID, r, req.Operations)
+		_, err = patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations)
 		return err
 	}
 	if err := add("0"); err != nil {
@@ -71,7 +71,7 @@ func TestRequest_sendsNoPassword(t *testing.T) {
 		`{"op":"add","value":{"urn:x:y:1.0:z":[{"password":"s3cret"}]}}`,
 		`{"op":"add","value":{"passw\u006frd":"s3cret"}}`,
 	} {
-		req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, password+`,{"op":"replace","path":"title","value":"Dr <&>"}`))
+		req, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, password+`,{"op":"replace","path":"title","value":"Dr <&>"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestRequest_sendsNoPassword(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ops := range [][]patch.Op{req.Operations, received.Operations} {
-			r, err := patch.Apply(patch.User, userID, scim.Resource{"userName": "jane"}, ops)
+			r, err := patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: scim.Resource{"userName": "jane"}}, ops)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,7 +59,7 @@ type fataler interface {
 
 func obeysLaws(t fataler, r scim.Resource, body []byte) (next scim.Resource, refused bool) {
 	t.Helper()
-	req, err := patch.Parse(patch.User, body)
+	req, err := patch.Parse(nil, patch.User, body)
 	if err != nil {
 		if f := fault.Of(err); f.Kind == fault.Internal || f.Kind == fault.Invalid && f.Reason == "" {
 			t.Fatalf("Parse: %v is not the caller's fault", err)
@@ -68,7 +68,7 @@ func obeysLaws(t fataler, r scim.Resource, body []byte) (next scim.Resource, ref
 	}
 	before := encode(t, r)
 	request := fmt.Sprintf("%#v", req.Operations)
-	next, err = patch.Apply(patch.User, userID, r, req.Operations)
+	next, err = patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations)
 	if got := encode(t, r); got != before {
 		t.Fatalf("Apply changed its resource from %s to %s", before, got)
 	}
@@ -83,7 +83,7 @@ func obeysLaws(t fataler, r scim.Resource, body []byte) (next scim.Resource, ref
 	if unmarshalErr := json.Unmarshal(sent, &received); unmarshalErr != nil {
 		t.Fatalf("the request does not read back: %v", unmarshalErr)
 	}
-	there, thereErr := patch.Apply(patch.User, userID, r, received.Operations)
+	there, thereErr := patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, received.Operations)
 	if (err == nil) != (thereErr == nil) || err == nil && encode(t, there) != encode(t, next) {
 		t.Fatalf("another process makes %s (%v) of it, this one %s (%v)", encode(t, there), thereErr, encode(t, next), err)
 	}
@@ -93,7 +93,7 @@ func obeysLaws(t fataler, r scim.Resource, body []byte) (next scim.Resource, ref
 		}
 		return r, true
 	}
-	again, err := patch.Apply(patch.User, userID, r, req.Operations)
+	again, err := patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations)
 	if err != nil || encode(t, again) != encode(t, next) {
 		t.Fatalf("applied again: %v, %s instead of %s", err, encode(t, again), encode(t, next))
 	}
@@ -105,7 +105,7 @@ func obeysLaws(t fataler, r scim.Resource, body []byte) (next scim.Resource, ref
 func canonicalForm(t fataler, r scim.Resource) {
 	t.Helper()
 	body := encode(t, r)
-	parsed, err := scim.ParseUser([]byte(body))
+	parsed, err := scim.ParseUser(nil, patch.User, []byte(body))
 	if err != nil {
 		t.Fatalf("%s cannot be read: %v", body, err)
 	}
@@ -145,7 +145,7 @@ func TestApply_inverse(t *testing.T) {
 }
 
 func apply(rt *rapid.T, before, operations string) string {
-	req, err := patch.Parse(patch.User, fmt.Appendf(nil, patchOp, operations))
+	req, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, operations))
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func apply(rt *rapid.T, before, operations string) string {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	r, err = patch.Apply(patch.User, userID, r, req.Operations)
+	r, err = patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: r}, req.Operations)
 	if err != nil {
 		rt.Fatal(err)
 	}
@@ -173,18 +173,18 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		obeysLaws(t, r, body)
-		req, err := patch.Parse(patch.Group, body)
+		req, err := patch.Parse(nil, patch.Group, body)
 		if err != nil {
 			return
 		}
-		ops, _, err := patch.SplitMembers(req.Operations)
+		ops, _, err := patch.SplitMembers(nil, patch.Group, req.Operations)
 		if err != nil {
 			if f := fault.Of(err); f.Kind != fault.Invalid || f.Reason == "" {
 				t.Fatalf("SplitMembers: %v has kind %v and reason %q", err, f.Kind, f.Reason)
 			}
 			return
 		}
-		if group, err := patch.Apply(patch.Group, "g", scim.Resource{"displayName": "G"}, ops); err == nil && group["members"] != nil {
+		if group, err := patch.Apply(nil, patch.Group, patch.Target{ID: "g", Attributes: scim.Resource{"displayName": "G"}}, ops); err == nil && group["members"] != nil {
 			t.Fatalf("members are among the attributes: %v", group)
 		}
 	})
@@ -195,7 +195,7 @@ func FuzzParsePath(f *testing.F) {
 		f.Add(p)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := patch.ParsePath(patch.User, s)
+		p, err := patch.ParsePath(nil, patch.User, s)
 		if err != nil {
 			if r := fault.Of(err).Reason; r != fault.InvalidPath {
 				t.Fatalf("ParsePath(%q): %v has the reason %q", s, err, r)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -17,17 +18,17 @@ func (p *patching) many(to map[string]any, a *schema.Attribute, op Op) error {
 	var err error
 	switch {
 	case op.Path.Filter != nil:
-		have, err = chosen(a, have, op)
+		have, err = chosen(p.rd, a, have, op)
 	case op.Path.Sub != "":
-		have, err = each(a, have, op)
+		have, err = each(p.rd, a, have, op)
 	case op.Verb == Remove:
-		have, err = removed(a, have, op.Value)
+		have, err = removed(p.rd, a, have, op.Value)
 	case op.Verb == Replace:
 		var v any
-		v, err = a.Coerce(op.Value)
+		v, err = a.Coerce(p.rd, op.Value)
 		have, _ = v.([]any)
 	default:
-		have, err = added(a, have, op.Value)
+		have, err = added(p.rd, a, have, op.Value)
 	}
 	if err != nil {
 		return err
@@ -49,8 +50,8 @@ func (p *patching) many(to map[string]any, a *schema.Attribute, op Op) error {
 
 // added appends what is not there yet. A value that is primary takes that from
 // the others.
-func added(a *schema.Attribute, have []any, value any) ([]any, error) {
-	v, err := a.Coerce(value)
+func added(rd *lenience.Reading, a *schema.Attribute, have []any, value any) ([]any, error) {
+	v, err := a.Coerce(rd, value)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +103,11 @@ func onlyPrimary(list []any, but int) {
 }
 
 // removed takes out the elements that the value names, or all without a value.
-func removed(a *schema.Attribute, have []any, value any) ([]any, error) {
+func removed(rd *lenience.Reading, a *schema.Attribute, have []any, value any) ([]any, error) {
 	if value == nil {
 		return nil, nil
 	}
-	v, err := a.Coerce(value)
+	v, err := a.Coerce(rd, value)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func removed(a *schema.Attribute, have []any, value any) ([]any, error) {
 }
 
 // each applies an operation to a sub-attribute of every element.
-func each(a *schema.Attribute, have []any, op Op) ([]any, error) {
+func each(rd *lenience.Reading, a *schema.Attribute, have []any, op Op) ([]any, error) {
 	if op.Verb == Remove {
 		for _, e := range have {
 			if m, ok := e.(map[string]any); ok {
@@ -126,7 +127,7 @@ func each(a *schema.Attribute, have []any, op Op) ([]any, error) {
 		}
 		return have, nil
 	}
-	v, err := coerceSub(a, op.Path.Sub, op.Value)
+	v, err := coerceSub(rd, a, op.Path.Sub, op.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func each(a *schema.Attribute, have []any, op Op) ([]any, error) {
 // chosen applies an operation to the elements that the filter chooses. An add
 // or replace that chooses none makes the element that the filter describes:
 // the RFC would refuse it (section 3.5.2.3), Entra depends on it.
-func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
+func chosen(rd *lenience.Reading, a *schema.Attribute, have []any, op Op) ([]any, error) {
 	var at []int
 	for i, e := range have {
 		if filter.MatchElement(a, op.Path.Filter, e) {
@@ -166,7 +167,7 @@ func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
 		return have, nil
 	}
 	if len(at) == 0 {
-		e, err := described(a, op.Path.Filter)
+		e, err := described(rd, a, op.Path.Filter)
 		if err != nil {
 			return nil, err
 		}
@@ -179,17 +180,17 @@ func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
 			continue
 		}
 		if op.Path.Sub != "" {
-			v, err := coerceSub(a, op.Path.Sub, op.Value)
+			v, err := coerceSub(rd, a, op.Path.Sub, op.Value)
 			if err != nil {
 				return nil, err
 			}
 			set(m, op.Path.Sub, v)
 		} else {
-			v, err := single(a, op.Value)
+			v, err := single(rd, a, op.Value)
 			if err != nil {
 				return nil, err
 			}
-			if err := merge(a, m, v); err != nil {
+			if err := merge(rd, a, m, v); err != nil {
 				return nil, err
 			}
 		}
@@ -209,20 +210,20 @@ func chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
 
 // single reads the value of an operation on chosen elements: one object, in a
 // list or not, or a bare value.
-func single(a *schema.Attribute, v any) (map[string]any, error) {
+func single(rd *lenience.Reading, a *schema.Attribute, v any) (map[string]any, error) {
 	if list, ok := v.([]any); ok && len(list) == 1 {
 		v = list[0]
 	}
 	if m, ok := v.(map[string]any); ok {
 		return m, nil
 	}
-	e, err := a.Element(v)
+	e, err := a.Element(rd, v)
 	m, _ := e.(map[string]any)
 	return m, err
 }
 
 // described makes the element that a filter of nothing but eq describes.
-func described(a *schema.Attribute, f filter.Expr) (map[string]any, error) {
+func described(rd *lenience.Reading, a *schema.Attribute, f filter.Expr) (map[string]any, error) {
 	eqs, ok := filter.Conjunction(f)
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
@@ -236,7 +237,7 @@ func described(a *schema.Attribute, f filter.Expr) (map[string]any, error) {
 		if strings.Contains(name, ".") {
 			return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
 		}
-		v, err := coerceSub(a, name, eq.Value)
+		v, err := coerceSub(rd, a, name, eq.Value)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -36,10 +37,10 @@ type MemberOp struct {
 // Of a member only the id counts: the server fills in the rest.
 //
 // Errors: Invalid with the reason invalidValue, invalidPath or mutability.
-func SplitMembers(ops []Op) (attributes []Op, members []MemberOp, err error) {
+func SplitMembers(rd *lenience.Reading, kind *schema.Resource, ops []Op) (attributes []Op, members []MemberOp, err error) {
 	for _, op := range ops {
 		if op.Path.members() {
-			if members, err = appendMembers(members, op); err != nil {
+			if members, err = appendMembers(rd, members, op); err != nil {
 				return nil, nil, err
 			}
 			continue
@@ -51,12 +52,12 @@ func SplitMembers(ops []Op) (attributes []Op, members []MemberOp, err error) {
 		}
 		rest := make(map[string]any, len(values))
 		for _, name := range slices.Sorted(maps.Keys(values)) {
-			path, err := ParsePath(schema.Group, name)
+			path, err := ParsePath(rd, kind, name)
 			if err != nil || !path.members() {
 				rest[name] = values[name]
 				continue
 			}
-			if members, err = appendMembers(members, Op{Verb: op.Verb, Path: path, Value: values[name]}); err != nil {
+			if members, err = appendMembers(rd, members, Op{Verb: op.Verb, Path: path, Value: values[name]}); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -71,8 +72,8 @@ func (p Path) members() bool { return p.URN == "" && p.Name == "members" && p.At
 
 // appendMembers adds what an operation on members means. Neighbours that add, or
 // that remove, become one: providers send one operation for each member.
-func appendMembers(list []MemberOp, op Op) ([]MemberOp, error) {
-	m, ok, err := memberOp(op)
+func appendMembers(rd *lenience.Reading, list []MemberOp, op Op) ([]MemberOp, error) {
+	m, ok, err := memberOp(rd, op)
 	if err != nil || !ok {
 		return list, err
 	}
@@ -84,14 +85,14 @@ func appendMembers(list []MemberOp, op Op) ([]MemberOp, error) {
 }
 
 // memberOp reads one operation on members; ok is false if it changes nothing.
-func memberOp(op Op) (m MemberOp, ok bool, err error) {
+func memberOp(rd *lenience.Reading, op Op) (m MemberOp, ok bool, err error) {
 	if op.Path.Sub != "" && op.Path.Sub != "value" {
 		return m, false, nil // display, type, $ref: not the client's to say
 	}
 	if op.Path.Filter != nil {
-		return filtered(op)
+		return filtered(rd, op)
 	}
-	ids, err := scim.MemberIDs(op.Value)
+	ids, err := scim.MemberIDs(rd, op.Value)
 	if err != nil {
 		return m, false, err
 	}
@@ -109,7 +110,7 @@ func memberOp(op Op) (m MemberOp, ok bool, err error) {
 }
 
 // filtered reads members[value eq "id"], joined by or for several.
-func filtered(op Op) (m MemberOp, ok bool, err error) {
+func filtered(_ *lenience.Reading, op Op) (m MemberOp, ok bool, err error) {
 	ids, ok := valuesOf(op.Path.Filter, nil)
 	if !ok {
 		return m, false, fault.New(fault.Invalid, "Members can be chosen by value eq \"id\" only, joined by or.").Because(fault.InvalidPath)

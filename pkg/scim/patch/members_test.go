@@ -88,17 +88,17 @@ func TestSplitMembers(t *testing.T) {
 
 func patchGroup(t *testing.T, before, operations string) (attributes string, members []patch.MemberOp, reason fault.Reason) {
 	t.Helper()
-	req, err := patch.Parse(patch.Group, fmt.Appendf(nil, patchOp, operations))
+	req, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, patchOp, operations))
 	var ops []patch.Op
 	if err == nil {
-		ops, members, err = patch.SplitMembers(req.Operations)
+		ops, members, err = patch.SplitMembers(nil, patch.Group, req.Operations)
 	}
 	r, bad := scim.Decode([]byte(before))
 	if bad != nil {
 		t.Fatal(bad)
 	}
 	if err == nil {
-		r, err = patch.Apply(patch.Group, "dirgroup_000000000000000001", r, ops)
+		r, err = patch.Apply(nil, patch.Group, patch.Target{ID: "dirgroup_000000000000000001", Attributes: r}, ops)
 	}
 	if err != nil {
 		return "", nil, fault.Of(err).Reason

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -59,7 +60,7 @@ var (
 //
 // Errors: Invalid with the reason invalidSyntax, invalidValue, invalidPath or
 // noTarget; TooLarge above MaxOperations.
-func Parse(kind *schema.Resource, body []byte) (Request, error) {
+func Parse(rd *lenience.Reading, kind *schema.Resource, body []byte) (Request, error) {
 	m, err := scim.Object(body)
 	if err != nil {
 		return Request{}, err
@@ -79,7 +80,7 @@ func Parse(kind *schema.Resource, body []byte) (Request, error) {
 	}
 	r := Request{Operations: make([]Op, 0, len(raw)), kind: kind, body: body}
 	for i, o := range raw {
-		op, err := parseOp(kind, o)
+		op, err := parseOp(rd, kind, o)
 		if err != nil {
 			f := fault.Of(err)
 			return Request{}, fault.New(f.Kind, "Operation %d: %s", i+1, f.Detail).Because(f.Reason)
@@ -87,6 +88,19 @@ func Parse(kind *schema.Resource, body []byte) (Request, error) {
 		r.Operations = append(r.Operations, op)
 	}
 	return r, nil
+}
+
+// For returns the operations as they are read for a kind of resource, which may
+// be another version of the kind that the request was parsed for: a directory's
+// extensions can change while a request is under way, and do not travel with it.
+//
+// Errors: as Parse.
+func (r Request) For(rd *lenience.Reading, kind *schema.Resource) ([]Op, error) {
+	if r.kind == kind {
+		return r.Operations, nil
+	}
+	again, err := Parse(rd, kind, r.body)
+	return again.Operations, err
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -102,7 +116,7 @@ func (r *Request) UnmarshalJSON(b []byte) error {
 	if w.Kind == Group.Name {
 		kind = Group
 	}
-	parsed, err := Parse(kind, w.Body)
+	parsed, err := Parse(nil, kind, w.Body)
 	*r = parsed
 	return err
 }
@@ -160,7 +174,7 @@ func redact(v any) {
 	}
 }
 
-func parseOp(kind *schema.Resource, o any) (Op, error) {
+func parseOp(rd *lenience.Reading, kind *schema.Resource, o any) (Op, error) {
 	m, ok := o.(map[string]any)
 	if !ok {
 		return Op{}, fault.New(fault.Invalid, "it is not an object.").Because(fault.InvalidSyntax)
@@ -176,7 +190,7 @@ func parseOp(kind *schema.Resource, o any) (Op, error) {
 	case nil:
 	case string:
 		var err error
-		if op.Path, err = ParsePath(kind, p); err != nil {
+		if op.Path, err = ParsePath(rd, kind, p); err != nil {
 			return Op{}, err
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -32,7 +33,7 @@ func (p Path) whole() bool { return p.URN == "" && p.Name == "" }
 // whole resource.
 //
 // Errors: Invalid with the reason invalidPath.
-func ParsePath(kind *schema.Resource, s string) (Path, error) {
+func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > MaxPath {
 		return Path{}, badPath("it has %d bytes; at most %d are allowed", len(s), MaxPath)
@@ -47,7 +48,7 @@ func ParsePath(kind *schema.Resource, s string) (Path, error) {
 		if end < 0 {
 			return Path{}, badPath("a bracket is not closed")
 		}
-		f, err := filter.Parse(s[i+1 : end])
+		f, err := filter.Parse(rd, s[i+1:end])
 		if err != nil {
 			return Path{}, badPath("%s", fault.Of(err).Detail)
 		}

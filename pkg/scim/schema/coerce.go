@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 // MaxValues is how many values a multi-valued attribute may have. Members of
@@ -39,13 +40,13 @@ func (a *Attribute) Hollow(element any) bool {
 // list, a list of one for a single value.
 //
 // Errors: Invalid with the reason invalidValue.
-func (a *Attribute) Coerce(v any) (any, error) {
+func (a *Attribute) Coerce(rd *lenience.Reading, v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
 	list, isList := v.([]any)
 	if !a.MultiValued {
-		return a.Element(v)
+		return a.Element(rd, v)
 	}
 	if !isList {
 		list = []any{v}
@@ -56,7 +57,7 @@ func (a *Attribute) Coerce(v any) (any, error) {
 	out := make([]any, 0, len(list))
 	primaries := 0
 	for _, e := range list {
-		c, err := a.one(e)
+		c, err := a.one(rd, e)
 		if err != nil {
 			return nil, err
 		}
@@ -81,29 +82,29 @@ func (a *Attribute) Coerce(v any) (any, error) {
 // keeps it if it is hollow: the next operation of a PATCH may fill it.
 //
 // Errors: as Coerce.
-func (a *Attribute) Element(v any) (any, error) {
+func (a *Attribute) Element(rd *lenience.Reading, v any) (any, error) {
 	if list, ok := v.([]any); ok {
 		switch len(list) {
 		case 0:
 			return nil, nil
 		case 1:
-			return a.one(list[0])
+			return a.one(rd, list[0])
 		}
 		return nil, a.wrong("one value, not a list of several")
 	}
-	return a.one(v)
+	return a.one(rd, v)
 }
 
 // one coerces a single value, or one element of a list.
-func (a *Attribute) one(v any) (any, error) {
+func (a *Attribute) one(rd *lenience.Reading, v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
 	switch a.Type {
 	case Complex:
-		return a.complex(v)
+		return a.complex(rd, v)
 	case Boolean:
-		return a.boolean(v)
+		return a.boolean(rd, v)
 	case Integer, Decimal:
 		if n, ok := v.(json.Number); ok {
 			return n, nil
@@ -133,7 +134,7 @@ func (a *Attribute) one(v any) (any, error) {
 	}
 }
 
-func (a *Attribute) boolean(v any) (any, error) {
+func (a *Attribute) boolean(rd *lenience.Reading, v any) (any, error) {
 	switch b := v.(type) {
 	case bool:
 		return b, nil
@@ -150,7 +151,7 @@ func (a *Attribute) boolean(v any) (any, error) {
 	return nil, a.wrong("true or false")
 }
 
-func (a *Attribute) complex(v any) (any, error) {
+func (a *Attribute) complex(rd *lenience.Reading, v any) (any, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
 		s, isText := v.(string)
@@ -172,7 +173,7 @@ func (a *Attribute) complex(v any) (any, error) {
 			}
 			continue
 		}
-		c, err := sub.Coerce(value)
+		c, err := sub.Coerce(rd, value)
 		if err != nil {
 			return nil, err
 		}

@@ -140,7 +140,7 @@ func TestCoerce_laws(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		in := jsonValues().Draw(rt, "value")
 		a := rapid.SampledFrom(all).Draw(rt, "attribute")
-		v, err := a.Coerce(in)
+		v, err := a.Coerce(nil, in)
 		if err != nil {
 			if f := fault.Of(err); f.Kind != fault.Invalid || f.Reason != fault.InvalidValue {
 				rt.Fatalf("%v has kind %v and reason %q", err, f.Kind, f.Reason)
@@ -148,7 +148,7 @@ func TestCoerce_laws(t *testing.T) {
 			return
 		}
 		noneEmpty(rt, v)
-		again, err := a.Coerce(v)
+		again, err := a.Coerce(nil, v)
 		if err != nil {
 			rt.Fatalf("%v is refused as %s: %v", v, a.Name, err)
 		}

@@ -39,7 +39,7 @@ func (r *request) patchGroup(id string) error {
 	if err != nil {
 		return err
 	}
-	p, err := patch.Parse(schema.Group, b)
+	p, err := patch.Parse(r.reading, r.group, b)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (r *request) readGroup() (state groupState, members []string, err error) {
 	if err != nil {
 		return state, nil, err
 	}
-	res, members, err := scim.ParseGroup(b)
+	res, members, err := scim.ParseGroup(r.reading, r.group, b)
 	if err != nil {
 		return state, nil, err
 	}

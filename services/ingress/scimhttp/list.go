@@ -41,10 +41,10 @@ func (r *request) page(kind *schema.Resource) (page, error) {
 	p.start, p.count = max(p.start, 1), min(max(p.count, 0), maxCount)
 	if f := r.QueryParam("filter"); f != "" {
 		var err error
-		if p.filter, err = filter.Parse(f); err != nil {
+		if p.filter, err = filter.Parse(r.reading, f); err != nil {
 			return p, err
 		}
-		if p.filter, err = filter.Bind(kind, p.filter); err != nil {
+		if p.filter, err = filter.Bind(r.reading, kind, p.filter); err != nil {
 			return p, err
 		}
 	}

@@ -18,7 +18,7 @@ func (r *request) createUser(string) error {
 	if err != nil {
 		return err
 	}
-	res, err := scim.ParseUser(b)
+	res, err := scim.ParseUser(r.reading, r.user, b)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (r *request) replaceUser(id string) error {
 	if err != nil {
 		return err
 	}
-	res, err := scim.ParseUser(b)
+	res, err := scim.ParseUser(r.reading, r.user, b)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (r *request) patchUser(id string) error {
 	if err != nil {
 		return err
 	}
-	p, err := patch.Parse(schema.User, b)
+	p, err := patch.Parse(r.reading, r.user, b)
 	if err != nil {
 		return err
 	}
