@@ -31,6 +31,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/replica"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -91,6 +92,9 @@ type request struct {
 	// resource, with the extensions that are registered for it.
 	dir         *directory.Directory
 	user, group *schema.Resource
+	// reading remembers what was tolerated, or refuses it if the directory is
+	// strict.
+	reading *lenience.Reading
 }
 
 func (h *Handler) serve(c echo.Context) error {
@@ -215,6 +219,7 @@ func (r *request) authenticate() error {
 		}
 		r.scope, r.dir = scope, dir
 		r.user, r.group = dir.Kinds()
+		r.reading = &lenience.Reading{Strict: dir.Strict()}
 		r.base = r.h.cfg.Base() + "/directories/" + scope.Directory + "/scim/v2"
 		r.actor = "scim:" + scope.Secret
 		return nil
