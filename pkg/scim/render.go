@@ -31,6 +31,8 @@ type Ref struct {
 	Display string
 	// Kind is "User" or "Group".
 	Kind string
+	// Indirect says of a group that the user is in it by way of another.
+	Indirect bool
 }
 
 // ETag is the version of a resource (RFC 7644 section 3.14), weak because an
@@ -88,7 +90,10 @@ func refs(dst []byte, name string, list []Ref, base string) []byte {
 			dst = quote(dst, r.Display)
 		}
 		kind := r.Kind
-		if name == "groups" {
+		switch {
+		case name == "groups" && r.Indirect:
+			kind = "indirect"
+		case name == "groups":
 			kind = "direct"
 		}
 		dst = append(dst, `,"type":`...)

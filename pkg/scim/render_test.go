@@ -29,7 +29,7 @@ func TestAppend(t *testing.T) {
 	t.Parallel()
 	const meta = `"meta":{"resourceType":%q,"created":"2026-01-02T02:04:05.006Z","lastModified":"2026-01-02T03:04:05.000Z","location":"https://rollcall.example/v2/%[1]ss/x_1","version":"W/\"3\""}`
 	user, group := head(schema.User), head(schema.Group)
-	user.Groups = []scim.Ref{{ID: "g", Display: "R&D \"<é>\"\n", Kind: "Group"}}
+	user.Groups = []scim.Ref{{ID: "g", Display: "R&D \"<é>\"\n", Kind: "Group"}, {ID: "h", Kind: "Group", Indirect: true}}
 	group.Members = []scim.Ref{{ID: "u", Kind: "User"}, {ID: "g", Display: "G", Kind: "Group"}}
 	tests := []struct {
 		name, attributes string
@@ -42,7 +42,7 @@ func TestAppend(t *testing.T) {
 		{
 			"groups and extensions", `{"nickName":"\"urn:x\":{[","urn:a:b:1.0:c":{"urn:not:this":1},` + enterprise + `:{"department":"D"},"userName":"urn:nor:this"}`, user,
 			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:a:b:1.0:c",` + enterprise + `],"id":"x_1",` + fmt.Sprintf(meta, "User") +
-				`,"groups":[{"value":"g","$ref":"https://rollcall.example/v2/Groups/g","display":"R&D \"<é>\"\n","type":"direct"}],"nickName":"\"urn:x\":{[","urn:a:b:1.0:c":{"urn:not:this":1},` +
+				`,"groups":[{"value":"g","$ref":"https://rollcall.example/v2/Groups/g","display":"R&D \"<é>\"\n","type":"direct"},{"value":"h","$ref":"https://rollcall.example/v2/Groups/h","type":"indirect"}],"nickName":"\"urn:x\":{[","urn:a:b:1.0:c":{"urn:not:this":1},` +
 				enterprise + `:{"department":"D"},"userName":"urn:nor:this"}`,
 		},
 		{"a URN in capitals", `{"URN:a:b:1.0:c":{"x":1}}`, head(schema.User), `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","URN:a:b:1.0:c"],"id":"x_1",` + fmt.Sprintf(meta, "User") + `,"URN:a:b:1.0:c":{"x":1}}`},

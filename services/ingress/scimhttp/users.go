@@ -2,6 +2,7 @@ package scimhttp
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -140,20 +141,9 @@ func (r *request) userHead(u *directory.User) scim.Head {
 // appendUser appends a user with the groups that it is in.
 func (r *request) appendUser(dst []byte, v directory.View, u *directory.User) ([]byte, error) {
 	h := r.userHead(u)
-	var failed error
-	err := v.Scan(directory.Make(directory.TableMemberOf, u.ID), "", func(k directory.Key, _ directory.Row) bool {
-		g, ok, err := directory.Get[*directory.Group](v, directory.Make(directory.TableGroup, u.Directory, k.Last()))
-		if err != nil {
-			failed = err
-			return false
-		}
-		if ok {
-			h.Groups = append(h.Groups, scim.Ref{ID: g.ID, Display: g.DisplayName, Kind: schema.Group.Name})
-		}
-		return true
-	})
-	if err == nil {
-		err = failed
+	direct, indirect, err := directory.GroupsOf(v, u.Directory, u.ID)
+	for i, g := range slices.Concat(direct, indirect) {
+		h.Groups = append(h.Groups, scim.Ref{ID: g.ID, Display: g.DisplayName, Kind: schema.Group.Name, Indirect: i >= len(direct)})
 	}
 	return scim.Append(dst, u.Attributes, h), err
 }
