@@ -54,6 +54,8 @@ func EncodeRow(r Row) ([]byte, error) {
 		b = wire.AppendUvarint(b, r.Groups)
 		b = wire.AppendTime(b, r.UsersUpdated)
 		return wire.AppendTime(b, r.GroupsUpdated), nil
+	case *Chunk:
+		return wire.AppendUvarint([]byte{rowFormat}, r.Rows), nil
 	case *Announced:
 		b := []byte{rowFormat}
 		b = wire.AppendUvarint(b, r.Version)
@@ -75,6 +77,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeCounts(b)
 	case TableAnnounced:
 		return decodeAnnounced(b)
+	case TableUserChunk, TableGroupChunk:
+		return decodeChunk(b)
 	case TableEnvironment:
 		return decodeJSON[Environment](k, b)
 	case TableOrganization:
@@ -170,6 +174,18 @@ func decodeCounts(b []byte) (Row, error) {
 	c := &Counts{Users: r.Uvarint(), Groups: r.Uvarint(), UsersUpdated: r.Time(), GroupsUpdated: r.Time()}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode counts row: %w", r.Err())
+	}
+	return c, nil
+}
+
+func decodeChunk(b []byte) (Row, error) {
+	r, err := open(b, "chunk")
+	if err != nil {
+		return nil, err
+	}
+	c := &Chunk{Rows: r.Uvarint()}
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode chunk row: %w", r.Err())
 	}
 	return c, nil
 }

@@ -14,6 +14,9 @@ func foldUserCreated(f *folding, p events.UserCreated) error {
 	}
 	f.put(f.scope(TableUser, u.ID), u)
 	f.nameUser(u.ID, u.UserNames)
+	if err := f.countIn(TableUser, u.ID); err != nil {
+		return err
+	}
 	return f.counts(func(c *Counts) { c.Users++; c.UsersUpdated = f.e.At })
 }
 
@@ -44,7 +47,9 @@ func foldUserDeleted(f *folding) error {
 // removeUsers drops users with their names and memberships.
 func (f *folding) removeUsers(users []*User) error {
 	left := map[string]uint64{}
+	ids := make([]string, 0, len(users))
 	for _, u := range users {
+		ids = append(ids, u.ID)
 		f.drop(f.scope(TableUser, u.ID))
 		f.unnameUser(u.ID, u.UserNames)
 		if err := f.view.Scan(Make(TableMemberOf, u.ID), "", func(k Key, _ Row) bool {
@@ -66,6 +71,9 @@ func (f *folding) removeUsers(users []*User) error {
 		if err := f.group(id, func(g *Group) { g.Members -= min(g.Members, left[id]) }); err != nil {
 			return err
 		}
+	}
+	if err := f.countOut(TableUser, ids); err != nil {
+		return err
 	}
 	return f.counts(func(c *Counts) { c.Users -= min(c.Users, uint64(len(users))); c.UsersUpdated = f.e.At })
 }
@@ -103,6 +111,9 @@ func foldGroupCreated(f *folding, p events.GroupCreated) error {
 	}
 	f.put(f.scope(TableGroup, g.ID), g)
 	f.nameGroup(g.ID, g.GroupNames)
+	if err := f.countIn(TableGroup, g.ID); err != nil {
+		return err
+	}
 	return f.counts(func(c *Counts) { c.Groups++; c.GroupsUpdated = f.e.At })
 }
 
@@ -140,7 +151,9 @@ func foldGroupDeleted(f *folding) error {
 // removeGroups drops groups and their names, and what they are members of.
 // Their own members are a fan-out's.
 func (f *folding) removeGroups(groups []*Group) error {
+	ids := make([]string, 0, len(groups))
 	for _, g := range groups {
+		ids = append(ids, g.ID)
 		f.drop(f.scope(TableGroup, g.ID))
 		f.unnameGroup(g.ID, g.GroupNames)
 		var parents []string
@@ -157,6 +170,9 @@ func (f *folding) removeGroups(groups []*Group) error {
 				return err
 			}
 		}
+	}
+	if err := f.countOut(TableGroup, ids); err != nil {
+		return err
 	}
 	return f.counts(func(c *Counts) { c.Groups -= min(c.Groups, uint64(len(groups))); c.GroupsUpdated = f.e.At })
 }

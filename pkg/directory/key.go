@@ -40,6 +40,8 @@ const (
 	TableCounts           Table = 'N' // dir -> *Counts
 	TableFanout           Table = 'f' // job -> *Fanout
 	TableAnnounced        Table = 'v' // resource -> *Announced, in projectors only
+	TableUserChunk        Table = 'U' // dir, user -> *Chunk
+	TableGroupChunk       Table = 'W' // dir, group -> *Chunk
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could

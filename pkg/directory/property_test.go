@@ -210,6 +210,32 @@ func consistent(t directorytest.TB, v directory.View) {
 		s := r.(*directory.Secret)
 		want[directory.Make(directory.TableDirectorySecret, s.Directory, s.ID)] = directory.HashKey(s.Hash)
 	})
+	counted := map[string]uint64{}
+	for _, table := range []directory.Table{directory.TableUserChunk, directory.TableGroupChunk} {
+		scan(t, v, table, func(k directory.Key, r directory.Row) {
+			dir, _, _ := strings.Cut(string(k), "\x00")
+			n := r.(*directory.Chunk).Rows
+			if n == 0 {
+				t.Fatalf("the chunk %q counts nothing", k)
+			}
+			counted[dir] += n
+		})
+	}
+	for dir, n := range users {
+		if c := counted[string(directory.TableUserChunk)+dir]; c != n {
+			t.Fatalf("the chunks of %s count %d users, there are %d", dir, c, n)
+		}
+		delete(counted, string(directory.TableUserChunk)+dir)
+	}
+	for dir, n := range groups {
+		if c := counted[string(directory.TableGroupChunk)+dir]; c != n {
+			t.Fatalf("the chunks of %s count %d groups, there are %d", dir, c, n)
+		}
+		delete(counted, string(directory.TableGroupChunk)+dir)
+	}
+	if len(counted) > 0 {
+		t.Fatalf("chunks are left of directories without rows: %v", counted)
+	}
 	got := map[directory.Key]string{}
 	for _, table := range []directory.Table{
 		directory.TableMemberOf, directory.TableUserName, directory.TableUserExternal, directory.TableUserDisplay, directory.TableUserEmail,

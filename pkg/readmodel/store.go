@@ -33,7 +33,7 @@ var (
 
 // format is the version of the rows' layout. A file of another format is
 // treated as ErrCorrupt: it is folded again, never migrated.
-const format = 1
+const format = 2
 
 // mapped is how much address space is reserved for the file, so that growing it
 // does not wait for readers.

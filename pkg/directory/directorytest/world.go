@@ -189,6 +189,7 @@ var Tables = []directory.Table{
 	directory.TableEndpoint, directory.TableSigningKey, directory.TableUser, directory.TableUserName, directory.TableUserExternal,
 	directory.TableUserEmail, directory.TableUserDisplay, directory.TableGroup, directory.TableGroupDisplay, directory.TableGroupExternal,
 	directory.TableMember, directory.TableMemberOf, directory.TableCounts, directory.TableFanout,
+	directory.TableUserChunk, directory.TableGroupChunk,
 }
 
 // Fold folds events into a new overlay over nothing.
