@@ -97,7 +97,7 @@ var User = &Resource{
 			plural("roles", String, "Roles at the provider."),
 			plural("x509Certificates", Binary, "Certificates."),
 		},
-	}).index(),
+	}).index(""),
 	Extensions: []*Schema{(&Schema{
 		ID: EnterpriseURN, Name: "EnterpriseUser", Description: "A user's place in an enterprise.",
 		Attributes: []*Attribute{
@@ -112,7 +112,7 @@ var User = &Resource{
 				attr("displayName", String, "The manager's name."),
 			)),
 		},
-	}).index()},
+	}).index(EnterpriseURN + ":")},
 }
 
 // Group is the core group. Its members are kept apart from its attributes.
@@ -130,5 +130,5 @@ var Group = &Resource{
 				attr("display", String, "The member's name.", readOnly),
 			)),
 		},
-	}).index(),
+	}).index(""),
 }

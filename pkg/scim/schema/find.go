@@ -15,17 +15,20 @@ var common = names([]*Attribute{
 		attr("location", Reference, "Its URL.", readOnly, exact),
 		attr("version", String, "Its entity tag.", readOnly, exact),
 	)),
-})
+}, "")
 
 // Find returns the attribute of a name in any case, and the URN of the extension
-// that holds it: urn, but for two cases. Without a URN the attributes that every
+// that holds it, in its registered spelling. Without a URN the attributes that every
 // resource has are found too, and those of an extension where the core has none
 // of that name: vendors' samples write `department` without its URN. The
 // attribute is nil if nothing defines the name.
 func (r *Resource) Find(urn, name string) (*Attribute, string) {
 	if s := r.Schema(urn); s != nil {
 		if a := s.Attribute(name); a != nil {
-			return a, urn
+			if s == r.Core {
+				return a, ""
+			}
+			return a, s.ID
 		}
 	}
 	if urn != "" {

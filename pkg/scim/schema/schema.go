@@ -28,8 +28,12 @@ const (
 	ReadWrite = "readWrite"
 	ReadOnly  = "readOnly"
 	Immutable = "immutable"
+	WriteOnly = "writeOnly"
 
+	Always  = "always"
+	Never   = "never"
 	Default = "default"
+	Request = "request"
 
 	None   = "none"
 	Server = "server"
@@ -59,7 +63,16 @@ type Attribute struct {
 	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
 
 	subs map[string]*Attribute
+	path string
 }
+
+// Path is how the attribute is named in a PATCH or a filter, with the URN of its
+// extension in front: emails.value, urn:…:User:manager.
+func (a *Attribute) Path() string { return a.path }
+
+// Kept reports whether what a client writes to the attribute is stored: not what
+// only the server writes, and not what may never be read again.
+func (a *Attribute) Kept() bool { return a.Mutability != ReadOnly && a.Mutability != WriteOnly }
 
 // Sub finds a sub-attribute whatever the case of its name, nil if there is
 // none.
@@ -78,6 +91,7 @@ type Schema struct {
 	Attributes  []*Attribute `json:"attributes"`
 
 	byName map[string]*Attribute
+	loose  string // the URN without its last colon
 }
 
 // Attribute finds an attribute whatever the case of its name, nil if there is
@@ -95,6 +109,10 @@ type Resource struct {
 	Core       *Schema
 	Extensions []*Schema
 }
+
+// Is reports whether r is a kind of the same resources as other, whatever their
+// extensions.
+func (r *Resource) Is(other *Resource) bool { return r.Core == other.Core }
 
 // Extension finds an extension by its URN, whatever the case; nil if it is not
 // registered.
@@ -121,37 +139,47 @@ func (r *Resource) Schema(urn string) *Schema {
 // not registered is split at its last colon. The bare URN of a schema has an
 // empty rest.
 func (r *Resource) Split(name string) (urn, rest string) {
+	urn, rest, _ = r.split(name)
+	return urn, rest
+}
+
+// Malformed reports whether Split understands a name only by the leniency that a
+// registered URN may lack its last colon.
+func (r *Resource) Malformed(name string) bool {
+	_, _, malformed := r.split(name)
+	return malformed
+}
+
+func (r *Resource) split(name string) (urn, rest string, malformed bool) {
 	if len(name) < 4 || !strings.EqualFold(name[:4], "urn:") {
-		return "", name
+		return "", name, false
 	}
-	if rest, ok := r.Core.cut(name); ok {
-		if rest == "" {
-			return r.Core.ID, ""
+	for _, malformed := range []bool{false, true} {
+		if rest, ok := r.Core.cut(name, malformed); ok {
+			if rest == "" {
+				return r.Core.ID, "", malformed
+			}
+			return "", rest, malformed
 		}
-		return "", rest
-	}
-	for _, e := range r.Extensions {
-		if rest, ok := e.cut(name); ok {
-			return e.ID, rest
+		for _, e := range r.Extensions {
+			if rest, ok := e.cut(name, malformed); ok {
+				return e.ID, rest, malformed
+			}
 		}
 	}
 	if i := strings.LastIndexByte(name, ':'); i > 4 && i < len(name)-1 {
-		return name[:i], name[i+1:]
+		return name[:i], name[i+1:], false
 	}
-	return "", name // no URN has this form; it is a name like any other
+	return "", name, false // no URN has this form; it is a name like any other
 }
 
-// cut takes the schema's URN off the front of a name.
-func (s *Schema) cut(name string) (rest string, ok bool) {
-	if rest, ok = cut(name, s.ID); ok {
-		return rest, true
+// cut takes the schema's URN off the front of a name. A vendor's sample leaves
+// out the last colon (facts: "…2.0User").
+func (s *Schema) cut(name string, malformed bool) (rest string, ok bool) {
+	urn := s.ID
+	if malformed {
+		urn = s.loose
 	}
-	// A vendor's sample leaves out the last colon (facts: "…2.0User").
-	i := strings.LastIndexByte(s.ID, ':')
-	return cut(name, s.ID[:i]+s.ID[i+1:])
-}
-
-func cut(name, urn string) (rest string, ok bool) {
 	n := len(urn)
 	if len(name) < n || !strings.EqualFold(name[:n], urn) {
 		return "", false
@@ -162,18 +190,22 @@ func cut(name, urn string) (rest string, ok bool) {
 	return name[n+1:], name[n] == ':' || name[n] == '.'
 }
 
-// index prepares the look-ups; definitions call it once.
-func (s *Schema) index() *Schema {
-	s.byName = names(s.Attributes)
+// index prepares the look-ups; definitions call it once. Attributes of an
+// extension are named behind its URN.
+func (s *Schema) index(prefix string) *Schema {
+	s.byName = names(s.Attributes, prefix)
+	i := strings.LastIndexByte(s.ID, ':')
+	s.loose = s.ID[:i] + s.ID[i+1:]
 	return s
 }
 
-func names(as []*Attribute) map[string]*Attribute {
+func names(as []*Attribute, prefix string) map[string]*Attribute {
 	m := make(map[string]*Attribute, 2*len(as))
 	for _, a := range as {
+		a.path = prefix + a.Name
 		m[a.Name], m[strings.ToLower(a.Name)] = a, a
 		if len(a.SubAttributes) > 0 {
-			a.subs = names(a.SubAttributes)
+			a.subs = names(a.SubAttributes, a.path+".")
 		}
 	}
 	return m
