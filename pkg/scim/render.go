@@ -2,7 +2,6 @@ package scim
 
 import (
 	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
@@ -23,7 +22,12 @@ type Head struct {
 	// left out of an answer.
 	Groups  []Ref
 	Members []Ref
+	// Variant is the part of the version that Version describes.
+	Variant string
 }
+
+// Version is the resource's version.
+func (h Head) Version() string { return Version(h.Revision, h.Variant) }
 
 // Ref is a reference from one resource to another.
 type Ref struct {
@@ -35,9 +39,8 @@ type Ref struct {
 	Indirect bool
 }
 
-// ETag is the version of a resource (RFC 7644 section 3.14), weak because an
-// answer may be projected.
-func ETag(revision uint64) string { return `W/"` + strconv.FormatUint(revision, 10) + `"` }
+// ETag is the version of a resource without a variant.
+func ETag(revision uint64) string { return Version(revision, "") }
 
 // Append appends the resource as JSON: the server's part in front of the
 // attributes, which are spliced in as they are stored.
@@ -59,7 +62,7 @@ func Append(dst []byte, attributes []byte, h Head) []byte {
 	dst = append(dst, `,"location":`...)
 	dst = quote(dst, h.Location)
 	dst = append(dst, `,"version":`...)
-	dst = quote(dst, ETag(h.Revision))
+	dst = quote(dst, h.Version())
 	dst = append(dst, '}')
 	dst = refs(dst, "groups", h.Groups, h.Base)
 	dst = refs(dst, "members", h.Members, h.Base)

@@ -24,6 +24,20 @@ const (
 	UnlistedExtension Cause = "unlisted_extension"
 )
 
+// Deviations around a message (RFC 7644 sections 3.1, 3.7 and 3.14).
+const (
+	// MissingContentType: a body without a Content-Type.
+	MissingContentType Cause = "missing_content_type"
+	// UnquotedVersion: an entity tag without its quotes (RFC 9110 section 8.8.3).
+	UnquotedVersion Cause = "unquoted_version"
+	// MethodCase: the method of a bulk operation is not in capitals.
+	MethodCase Cause = "method_case"
+	// MissingSlash: the path of a bulk operation does not begin with a slash.
+	MissingSlash Cause = "missing_slash"
+	// MissingBulkID: a bulk operation creates something and has no bulkId.
+	MissingBulkID Cause = "missing_bulk_id"
+)
+
 // Deviations in names and values of a resource (RFC 7643 section 2).
 const (
 	// UnknownAttribute: no schema knows the attribute; its value is kept as it is.
@@ -124,6 +138,12 @@ var rules = map[Cause]rule{
 	RepeatedSchema:    {fault.InvalidSyntax, "lists a URN twice; list each once"},
 	UnknownSchema:     {fault.InvalidSyntax, "lists a URN that resources of this endpoint do not have; leave it out or register it"},
 	UnlistedExtension: {fault.InvalidSyntax, "is not listed in schemas; list every extension that is sent"},
+
+	MissingContentType: {fault.InvalidSyntax, "has a body without a Content-Type; send application/scim+json"},
+	UnquotedVersion:    {fault.InvalidSyntax, "has a version without its quotes; send it as the ETag header has it"},
+	MethodCase:         {fault.InvalidSyntax, "is not in capitals; send POST, PUT, PATCH or DELETE"},
+	MissingSlash:       {fault.InvalidSyntax, "does not begin with a slash"},
+	MissingBulkID:      {fault.InvalidValue, "creates a resource and has no bulkId; give each such operation one of its own"},
 
 	UnknownAttribute:     {fault.InvalidSyntax, "is not in the schema; leave it out or register an extension with it"},
 	UnknownExtension:     {fault.InvalidSyntax, "is not a registered extension; leave it out or register it"},
