@@ -1,5 +1,7 @@
 package events
 
+import "encoding/json"
+
 // The types of a directory's life.
 const (
 	TypeDirectoryCreated       Type = "directory.created.v1"
@@ -9,6 +11,9 @@ const (
 	TypeDirectoryPolicyChanged Type = "directory.policy_changed.v1"
 	TypeDirectorySecretCreated Type = "directory.secret_created.v1"
 	TypeDirectorySecretRevoked Type = "directory.secret_revoked.v1"
+
+	TypeDirectorySchemasChanged   Type = "directory.schemas_changed.v1"
+	TypeDirectoryAttributesMapped Type = "directory.attributes_mapped.v1"
 )
 
 // DirectoryProfile is what a directory connects to.
@@ -64,6 +69,37 @@ type DirectorySecretRevoked struct {
 	Hash []byte `json:"hash"`
 }
 
+// DirectoryExtension is a schema that the operator registered for a directory,
+// to extend one kind of resource (RFC 7643 section 3.3).
+type DirectoryExtension struct {
+	// Resource is "User" or "Group".
+	Resource string `json:"resource"`
+	// Definition is the schema in the form of RFC 7643 section 7.
+	Definition json.RawMessage `json:"definition"`
+}
+
+// DirectorySchemasChanged holds all registered extensions as they are from now
+// on. Stored resources stay as they are.
+type DirectorySchemasChanged struct {
+	Extensions []DirectoryExtension `json:"extensions"`
+}
+
+// AttributeMapping says where one attribute that receivers see comes from.
+type AttributeMapping struct {
+	// Key is the name that receivers see.
+	Key string `json:"key"`
+	// Sources are tried in order; the first that leads to a value counts.
+	Sources []string `json:"sources"`
+	// Default is the value where no source leads to one, empty for none.
+	Default string `json:"default,omitempty"`
+}
+
+// DirectoryAttributesMapped holds the whole new mapping. A fan-out named after
+// this event applies it to the users that are there.
+type DirectoryAttributesMapped struct {
+	Mappings []AttributeMapping `json:"mappings"`
+}
+
 func (DirectoryCreated) Type() Type       { return TypeDirectoryCreated }
 func (DirectoryEnabled) Type() Type       { return TypeDirectoryEnabled }
 func (DirectoryDisabled) Type() Type      { return TypeDirectoryDisabled }
@@ -71,3 +107,6 @@ func (DirectoryDeleted) Type() Type       { return TypeDirectoryDeleted }
 func (DirectoryPolicyChanged) Type() Type { return TypeDirectoryPolicyChanged }
 func (DirectorySecretCreated) Type() Type { return TypeDirectorySecretCreated }
 func (DirectorySecretRevoked) Type() Type { return TypeDirectorySecretRevoked }
+
+func (DirectorySchemasChanged) Type() Type   { return TypeDirectorySchemasChanged }
+func (DirectoryAttributesMapped) Type() Type { return TypeDirectoryAttributesMapped }

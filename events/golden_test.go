@@ -53,6 +53,12 @@ func payloads() []events.Payload {
 		events.DirectoryPolicyChanged{DirectoryPolicy: policy},
 		events.DirectorySecretCreated{Hash: hash, Suffix: "wxyz"},
 		events.DirectorySecretRevoked{Hash: hash},
+		events.DirectorySchemasChanged{Extensions: []events.DirectoryExtension{
+			{Resource: "User", Definition: json.RawMessage(`{"id":"urn:acme:1.0:User","name":"R & D <\u2028>","attributes":[]}`)},
+		}},
+		events.DirectoryAttributesMapped{Mappings: []events.AttributeMapping{
+			{Key: "badge", Sources: []string{"urn:acme:1.0:User:badge", `emails[type eq "work"].value`}, Default: "<none>"}, {Key: "site", Sources: []string{"title"}},
+		}},
 		events.WebhookEndpointCreated{WebhookEndpointConfig: endpoint, SealedSecret: []byte{5}},
 		events.WebhookEndpointUpdated{WebhookEndpointConfig: endpoint},
 		events.WebhookEndpointDeleted{},

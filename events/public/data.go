@@ -41,18 +41,26 @@ type User struct {
 	Locale              string          `json:"locale,omitempty"`
 	Zoneinfo            string          `json:"zoneinfo,omitempty"`
 	Address             *Address        `json:"address,omitempty"`
+	Manager             *ManagerRef     `json:"manager,omitempty"`
 	Groups              []GroupRef      `json:"groups"`
 	Roles               []RoleRef       `json:"roles"`
 	CustomAttributes    map[string]any  `json:"custom_attributes"`
 	RawAttributes       json.RawMessage `json:"raw_attributes"`
 }
 
-// Address is a postal address.
+// ManagerRef names whom a user reports to, as the directory has it.
+type ManagerRef struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// Address is a postal address. State is the same as Region.
 type Address struct {
 	Formatted     string `json:"formatted,omitempty"`
 	StreetAddress string `json:"street_address,omitempty"`
 	Locality      string `json:"locality,omitempty"`
 	Region        string `json:"region,omitempty"`
+	State         string `json:"state,omitempty"`
 	PostalCode    string `json:"postal_code,omitempty"`
 	Country       string `json:"country,omitempty"`
 }

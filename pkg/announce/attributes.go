@@ -1,6 +1,9 @@
 package announce
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // attributes is the part of a SCIM user that has a place of its own in the
 // payload. Values of an unexpected type are read as absent: what a provider
@@ -29,6 +32,10 @@ type attributes struct {
 		Organization   text `json:"organization"`
 		Division       text `json:"division"`
 		Department     text `json:"department"`
+		Manager        struct {
+			Value       text `json:"value"`
+			DisplayName text `json:"displayName"`
+		} `json:"manager"`
 	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
 }
 
@@ -46,6 +53,7 @@ type address struct {
 	Region        text `json:"region"`
 	PostalCode    text `json:"postalCode"`
 	Country       text `json:"country"`
+	Type          text `json:"type"`
 	Primary       flag `json:"primary"`
 }
 
@@ -70,22 +78,43 @@ func (f *flag) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// first returns the primary element's value, else the first of the type, else
-// the first.
-func first(vs []value, typ string) string {
-	best := ""
+// preferred returns the primary element's value, else the first of the type,
+// else the first. Elements without a value do not count.
+func preferred(vs []value, typ string) string {
+	var ofType, first text
 	for _, v := range vs {
-		if v.Primary {
+		switch {
+		case v.Value == "":
+			continue
+		case bool(v.Primary):
 			return string(v.Value)
+		case ofType == "" && strings.EqualFold(string(v.Type), typ):
+			ofType = v.Value
+		}
+		if first == "" {
+			first = v.Value
 		}
 	}
-	for _, v := range vs {
-		if string(v.Type) == typ {
-			return string(v.Value)
-		}
-		if best == "" {
-			best = string(v.Value)
+	if ofType != "" {
+		return string(ofType)
+	}
+	return string(first)
+}
+
+// postal returns the address that receivers see, by the same rule as preferred.
+func postal(as []address) (best address, ok bool) {
+	for _, a := range as {
+		if a.Primary {
+			return a, true
 		}
 	}
-	return best
+	for _, a := range as {
+		if strings.EqualFold(string(a.Type), "work") {
+			return a, true
+		}
+	}
+	if len(as) == 0 {
+		return address{}, false
+	}
+	return as[0], true
 }

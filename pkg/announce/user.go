@@ -1,11 +1,6 @@
 package announce
 
 import (
-	"encoding/json"
-	"errors"
-	"slices"
-	"strings"
-
 	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 )
@@ -36,23 +31,28 @@ func (t *telling) user(before, after *directory.User) error {
 		t.forget(u.ID)
 		return nil
 	}
-	if !u.Active {
-		dir, ok, err := directory.Get[*directory.Directory](t.view, directory.Make(directory.TableDirectory, u.Directory))
-		if err != nil {
-			return err
+	dir, ok, err := directory.Get[*directory.Directory](t.view, directory.Make(directory.TableDirectory, u.Directory))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return nil // deleted: the user's own deletion is all that is left to tell
+	}
+	if !u.Active && dir.Policy.DeactivationEvent == directory.DeactivationDeletes {
+		if was.Live {
+			gone(public.ReasonDeactivated)
 		}
-		if !ok || dir.Policy.DeactivationEvent == directory.DeactivationDeletes {
-			if was.Live {
-				gone(public.ReasonDeactivated)
-			}
-			return nil
-		}
+		return nil
 	}
 	groups, err := GroupsOf(t.view, u)
 	if err != nil {
 		return err
 	}
-	seen := userDigest(u, groups)
+	mapped, err := Map(dir, u)
+	if err != nil {
+		return err
+	}
+	seen := userDigest(u, groups, mapped)
 	typ := public.UserUpdated
 	switch {
 	case !was.Live:
@@ -61,15 +61,17 @@ func (t *telling) user(before, after *directory.User) error {
 		return nil
 	}
 	t.say(u.ID, was, true, seen, typ, func(v uint64) (any, error) {
-		p, err := User(u, groups)
+		p, err := User(u, groups, mapped)
 		p.Version = v
 		return p, err
 	})
 	return nil
 }
 
-// userDigest covers everything that User shows, without building it.
-func userDigest(u *directory.User, groups []public.GroupRef) [16]byte {
+// userDigest covers everything that User shows, without building it: the
+// standard attributes follow from the SCIM attributes, but for what is mapped.
+// Where nothing is mapped it is the same as before there were mappings.
+func userDigest(u *directory.User, groups []public.GroupRef, m Mapped) [16]byte {
 	var d digest
 	d.b = make([]byte, 0, len(u.Attributes)+64*len(groups)+64)
 	d.add(string(u.Attributes))
@@ -81,6 +83,7 @@ func userDigest(u *directory.User, groups []public.GroupRef) [16]byte {
 		d.add(g.ID)
 		d.add(g.Name)
 	}
+	m.digest(&d)
 	return d.sum()
 }
 
@@ -107,46 +110,4 @@ func GroupsOf(v directory.View, u *directory.User) ([]public.GroupRef, error) {
 
 func head(id, org, dir string, version uint64) public.Head {
 	return public.Head{ID: id, OrganizationID: org, DirectoryID: dir, Version: version}
-}
-
-// User returns what receivers see of a user, except for its version.
-func User(u *directory.User, groups []public.GroupRef) (public.User, error) {
-	var a attributes
-	if err := json.Unmarshal(u.Attributes, &a); err != nil {
-		// A value of another shape than the schema's is left out, the rest is read.
-		if _, shape := errors.AsType[*json.UnmarshalTypeError](err); !shape {
-			return public.User{}, err
-		}
-	}
-	if groups == nil {
-		groups = []public.GroupRef{}
-	}
-	p := public.User{
-		Head: head(u.ID, u.Organization, u.Directory, 0), DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,
-		Email: u.Address, Active: u.Active,
-		GivenName: string(a.Name.GivenName), FamilyName: string(a.Name.FamilyName), Nickname: string(a.NickName),
-		Title: string(a.Title), UserType: string(a.UserType),
-		Department: string(a.Enterprise.Department), Division: string(a.Enterprise.Division), CostCenter: string(a.Enterprise.CostCenter),
-		EmployeeID: string(a.Enterprise.EmployeeNumber), Organization: string(a.Enterprise.Organization),
-		PhoneNumber: first(a.PhoneNumbers, "work"), Picture: first(a.Photos, "photo"), Profile: string(a.ProfileURL),
-		Language: string(a.PreferredLanguage), Locale: string(a.Locale), Zoneinfo: string(a.Timezone),
-		Groups: groups, Roles: []public.RoleRef{}, CustomAttributes: map[string]any{}, RawAttributes: u.Attributes,
-	}
-	switch {
-	case a.DisplayName != "":
-		p.Name = string(a.DisplayName)
-	case a.Name.Formatted != "":
-		p.Name = string(a.Name.Formatted)
-	default:
-		p.Name = strings.TrimSpace(p.GivenName + " " + p.FamilyName)
-	}
-	if len(a.Addresses) > 0 {
-		i := max(0, slices.IndexFunc(a.Addresses, func(x address) bool { return bool(x.Primary) }))
-		x := a.Addresses[i]
-		p.Address = &public.Address{
-			Formatted: string(x.Formatted), StreetAddress: string(x.StreetAddress), Locality: string(x.Locality),
-			Region: string(x.Region), PostalCode: string(x.PostalCode), Country: string(x.Country),
-		}
-	}
-	return p, nil
 }

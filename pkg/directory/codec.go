@@ -8,8 +8,9 @@ import (
 )
 
 // rowFormat leads the stored form of users, groups and counts, which are binary
-// because they are most of the rows; the others are JSON.
-const rowFormat = 1
+// because they are most of the rows; the others are JSON. Format 2 has further
+// fields behind those of format 1, which is still read.
+const rowFormat = 2
 
 // EncodeRow returns the stored form of a row.
 func EncodeRow(r Row) ([]byte, error) {
@@ -34,7 +35,8 @@ func EncodeRow(r Row) ([]byte, error) {
 		for _, e := range r.Emails {
 			b = wire.AppendString(b, e)
 		}
-		return wire.AppendString(b, r.Attributes), nil
+		b = wire.AppendString(b, r.Attributes)
+		return wire.AppendString(b, r.Previous), nil
 	case *Group:
 		b := make([]byte, 0, len(r.Attributes)+192)
 		b = append(b, rowFormat)
@@ -47,13 +49,24 @@ func EncodeRow(r Row) ([]byte, error) {
 		b = wire.AppendUvarint(b, r.Members)
 		b = wire.AppendString(b, r.DisplayName)
 		b = wire.AppendString(b, r.ExternalID)
-		return wire.AppendString(b, r.Attributes), nil
+		b = wire.AppendString(b, r.Attributes)
+		b = wire.AppendString(b, r.Previous)
+		return wire.AppendUvarint(b, r.Pending), nil
 	case *Counts:
 		b := []byte{rowFormat}
 		b = wire.AppendUvarint(b, r.Users)
 		b = wire.AppendUvarint(b, r.Groups)
 		b = wire.AppendTime(b, r.UsersUpdated)
-		return wire.AppendTime(b, r.GroupsUpdated), nil
+		b = wire.AppendTime(b, r.GroupsUpdated)
+		b = wire.AppendUvarint(b, r.Former)
+		return wire.AppendUvarint(b, r.Pending), nil
+	case *Former:
+		b := []byte{rowFormat}
+		b = wire.AppendString(b, r.Previous)
+		b = wire.AppendString(b, r.Next)
+		b = wire.AppendString(b, r.ExternalID)
+		b = wire.AppendString(b, r.Name)
+		return wire.AppendUvarint(b, r.Deleted), nil
 	case *Chunk:
 		return wire.AppendUvarint([]byte{rowFormat}, r.Rows), nil
 	case *Announced:
@@ -75,6 +88,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeGroup(b)
 	case TableCounts:
 		return decodeCounts(b)
+	case TableFormer:
+		return decodeFormer(b)
 	case TableAnnounced:
 		return decodeAnnounced(b)
 	case TableUserChunk, TableGroupChunk:
@@ -116,13 +131,13 @@ func decodeJSON[T any, P interface {
 func decodeDirectory(k Key, b []byte) (Row, error) {
 	r, err := decodeJSON[Directory](k, b)
 	if d, ok := r.(*Directory); ok && err == nil {
-		d.Policy = wholePolicy(d.Policy)
+		d.Policy, d.derived = wholePolicy(d.Policy), &settings{}
 	}
 	return r, err
 }
 
 func open(b []byte, what string) (*wire.Reader, error) {
-	if len(b) == 0 || b[0] != rowFormat {
+	if len(b) == 0 || b[0] == 0 || b[0] > rowFormat {
 		return nil, fmt.Errorf("decode %s row: unknown format", what)
 	}
 	return wire.NewReader(b[1:]), nil
@@ -143,6 +158,9 @@ func decodeUser(b []byte) (Row, error) {
 		u.Emails = append(u.Emails, r.String())
 	}
 	u.Attributes = append(json.RawMessage(nil), r.Bytes()...)
+	if b[0] >= 2 {
+		u.Previous = r.String()
+	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode user row: %w", r.Err())
 	}
@@ -160,6 +178,9 @@ func decodeGroup(b []byte) (Row, error) {
 	}
 	g.DisplayName, g.ExternalID = r.String(), r.String()
 	g.Attributes = append(json.RawMessage(nil), r.Bytes()...)
+	if b[0] >= 2 {
+		g.Previous, g.Pending = r.String(), r.Uvarint()
+	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode group row: %w", r.Err())
 	}
@@ -172,6 +193,9 @@ func decodeCounts(b []byte) (Row, error) {
 		return nil, err
 	}
 	c := &Counts{Users: r.Uvarint(), Groups: r.Uvarint(), UsersUpdated: r.Time(), GroupsUpdated: r.Time()}
+	if b[0] >= 2 {
+		c.Former, c.Pending = r.Uvarint(), r.Uvarint()
+	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode counts row: %w", r.Err())
 	}
@@ -188,6 +212,18 @@ func decodeChunk(b []byte) (Row, error) {
 		return nil, fmt.Errorf("decode chunk row: %w", r.Err())
 	}
 	return c, nil
+}
+
+func decodeFormer(b []byte) (Row, error) {
+	r, err := open(b, "former identity")
+	if err != nil {
+		return nil, err
+	}
+	f := &Former{Previous: r.String(), Next: r.String(), ExternalID: r.String(), Name: r.String(), Deleted: r.Uvarint()}
+	if r.Err() != nil {
+		return nil, fmt.Errorf("decode former identity row: %w", r.Err())
+	}
+	return f, nil
 }
 
 func decodeAnnounced(b []byte) (Row, error) {

@@ -177,6 +177,8 @@ func init() {
 	register[DisableDirectory]()
 	register[DeleteDirectory]()
 	register[ChangeDirectoryPolicy]()
+	register[RegisterDirectorySchemas]()
+	register[MapDirectoryAttributes]()
 	register[CreateDirectorySecret]()
 	register[RevokeDirectorySecret]()
 	register[CreateWebhookEndpoint]()

@@ -5,7 +5,6 @@ import (
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
-	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // The values of a directory's policies.
@@ -235,14 +234,6 @@ func (c RevokeDirectorySecret) decide(d *decision) error {
 	e.Resource, e.Revision = c.ID, 2
 	return d.emit(e, events.DirectorySecretRevoked{Hash: s.Hash})
 }
-
-// Strict reports whether the directory refuses what its provider sends beside
-// the RFCs, instead of understanding it.
-func (r *Directory) Strict() bool { return r.Policy.Conformance == ConformanceStrict }
-
-// Kinds returns the kinds of resource that the directory holds, with the
-// extensions that are registered for it. They are shared: nobody changes them.
-func (r *Directory) Kinds() (user, group *schema.Resource) { return schema.User, schema.Group }
 
 // event is the envelope of the directory's next event.
 func (r *Directory) event() events.Event {

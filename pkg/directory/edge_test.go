@@ -50,6 +50,7 @@ func TestBrokenView(t *testing.T) {
 		directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: "x", ExternalID: "x"}},
 		directory.UpdateOrganization{}, directory.DeleteOrganization{}, directory.CreateDomain{}, directory.DeleteDomain{}, directory.CreateDirectory{},
 		directory.EnableDirectory{}, directory.DisableDirectory{}, directory.DeleteDirectory{}, directory.ChangeDirectoryPolicy{},
+		directory.RegisterDirectorySchemas{}, directory.MapDirectoryAttributes{},
 		directory.CreateDirectorySecret{}, directory.RevokeDirectorySecret{}, directory.UpdateWebhookEndpoint{}, directory.ChangeWebhookSecret{},
 		directory.DeleteWebhookEndpoint{}, directory.DeleteAPIClient{}, s.create("x@acme.example"), s.replace(ada), directory.DeleteUser{},
 		directory.CreateGroup{}, directory.ReplaceGroup{}, directory.PatchGroup{}, directory.DeleteGroup{}, directory.ContinueFanout{},
@@ -78,7 +79,7 @@ func TestEvolveIsTotal(t *testing.T) {
 	for _, e := range []events.Payload{
 		events.UserUpdated{}, events.UserDeleted{}, events.GroupUpdated{}, events.GroupDeleted{}, events.GroupMembersAdded{Members: []string{"x"}},
 		events.GroupMembersRemoved{Members: []string{"x"}}, events.FanoutContinued{}, events.DirectoryEnabled{}, events.DirectoryDisabled{},
-		events.DirectoryPolicyChanged{}, events.WebhookEndpointUpdated{}, events.WebhookEndpointSecretChanged{}, events.OrganizationUpdated{},
+		events.DirectoryPolicyChanged{}, events.DirectorySchemasChanged{}, events.DirectoryAttributesMapped{}, events.WebhookEndpointUpdated{}, events.WebhookEndpointSecretChanged{}, events.OrganizationUpdated{},
 	} {
 		ev, err := events.New(events.Event{ID: 1, Directory: "dir_0", Resource: "x"}, e)
 		if err != nil {

@@ -12,12 +12,14 @@ import (
 //
 // Errors mean that the view failed or that a payload is not what its type
 // says: a poison event.
-func Evolve(v View, e events.Event) ([]Change, error) {
+func Evolve(v View, e events.Event) ([]Change, error) { return evolve(v, e, MaxFormer) }
+
+func evolve(v View, e events.Event, maxFormer uint64) ([]Change, error) {
 	fold, ok := folds[e.Type]
 	if !ok {
 		return nil, nil
 	}
-	f := &folding{view: v, e: e}
+	f := &folding{view: v, e: e, maxFormer: maxFormer}
 	if err := fold(f); err != nil {
 		return nil, fmt.Errorf("fold %s (event %d): %w", e.Type, e.ID, err)
 	}
@@ -32,6 +34,9 @@ type folding struct {
 	view    View
 	e       events.Event
 	changes []Change
+	// edited holds where in changes a row stands that is changed step by step.
+	edited    map[Key]int
+	maxFormer uint64
 }
 
 func (f *folding) put(k Key, r Row)            { f.changes = append(f.changes, Change{k, r}) }
@@ -62,6 +67,9 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeDirectorySecretCreated: with(foldDirectorySecretCreated),
 	events.TypeDirectorySecretRevoked: with(foldDirectorySecretRevoked),
 	events.TypeDirectoryDeleted:       foldDirectoryDeleted,
+
+	events.TypeDirectorySchemasChanged:   with(foldSchemasChanged),
+	events.TypeDirectoryAttributesMapped: with(foldAttributesMapped),
 
 	events.TypeWebhookEndpointCreated: with(foldEndpointCreated),
 	events.TypeWebhookEndpointUpdated: with(foldEndpointUpdated),
@@ -159,7 +167,7 @@ func foldDirectoryCreated(f *folding, p events.DirectoryCreated) error {
 	id := f.e.Resource
 	f.put(Make(TableDirectory, id), &Directory{
 		ID: id, Organization: f.e.Organization, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At,
-		Policy: wholePolicy(p.Policy), DirectoryProfile: p.DirectoryProfile,
+		Policy: wholePolicy(p.Policy), DirectoryProfile: p.DirectoryProfile, derived: &settings{},
 	})
 	f.refer("", Make(TableOrgDirectory, f.e.Organization, id))
 	f.put(Make(TableCounts, id), &Counts{})
@@ -235,19 +243,51 @@ func (f *folding) endpoint(change func(*Endpoint)) error {
 
 // counts changes a copy of the event's directory's totals.
 func (f *folding) counts(change func(*Counts)) error {
-	k := Make(TableCounts, f.e.Directory)
-	old, ok, err := get[*Counts](f.view, k)
-	if err != nil || !ok {
-		return err
+	return edit(f, Make(TableCounts, f.e.Directory), change)
+}
+
+// remove drops a row for good: an edit behind it does not bring it back.
+func (f *folding) remove(k Key) {
+	f.mark(k)
+	f.drop(k)
+}
+
+// mark says that the next change is what an edit of k builds upon.
+func (f *folding) mark(k Key) {
+	if f.edited == nil {
+		f.edited = make(map[Key]int)
 	}
-	c := *old
-	change(&c)
-	f.put(k, &c)
+	f.edited[k] = len(f.changes)
+}
+
+// edit changes a copy of a row, or of what an edit before made of it. A row that
+// is not there, or was removed, stays away.
+func edit[T any, P interface {
+	*T
+	Row
+}](f *folding, k Key, change func(P)) error {
+	i, again := f.edited[k]
+	if !again {
+		old, ok, err := get[P](f.view, k)
+		if err != nil || !ok {
+			return err
+		}
+		row := *old
+		i = len(f.changes)
+		f.mark(k)
+		f.put(k, P(&row))
+	}
+	if row, ok := f.changes[i].Row.(P); ok {
+		change(row)
+	}
 	return nil
 }
 
 func foldDirectoryDeleted(f *folding) error {
 	id := f.e.Directory
+	if err := f.endMapping(); err != nil {
+		return err
+	}
 	if err := f.startFanout(FanoutDirectoryDeleted); err != nil {
 		return err
 	}

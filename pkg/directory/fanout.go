@@ -49,7 +49,10 @@ func (c ContinueFanout) decide(d *decision) error {
 // ranges returns the key prefixes that a job covers, in order.
 func (j *Fanout) ranges() []Key {
 	if j.Kind == FanoutDirectoryDeleted {
-		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory)}
+		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory), Make(TableFormer, j.Directory)}
+	}
+	if j.Kind == FanoutAttributesMapped {
+		return []Key{Make(TableUser, j.Directory)}
 	}
 	return []Key{Make(TableMember, j.Resource)}
 }
@@ -142,8 +145,16 @@ func foldFanoutContinued(f *folding, p events.FanoutContinued) error {
 		return err
 	}
 	if p.Done {
-		f.drop(k)
-		return nil
+		// Whoever decided this may have known fewer ranges than this program does:
+		// what is left of them is still to be done.
+		left, _, err := old.stretch(f.view, Key(p.To))
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			f.drop(k)
+			return nil
+		}
 	}
 	job := *old
 	job.After, job.Steps = Key(p.To), job.Steps+1
@@ -162,6 +173,7 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 	case FanoutDirectoryDeleted:
 		var users []*User
 		var groups []*Group
+		var former []string
 		for _, k := range keys {
 			r, err := f.view.Get(k)
 			if err != nil {
@@ -172,6 +184,8 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 				users = append(users, r)
 			case *Group:
 				groups = append(groups, r)
+			case *Former:
+				former = append(former, k.Last())
 			}
 		}
 		if len(users) > 0 {
@@ -179,10 +193,16 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 				return err
 			}
 		}
+		for _, id := range former {
+			if err := f.forget(id); err != nil {
+				return err
+			}
+		}
 		if len(groups) > 0 {
 			return f.removeGroups(groups)
 		}
 	case FanoutGroupRenamed: // a name is read through the group's row
+	case FanoutAttributesMapped: // so is a mapping through the directory's
 	}
 	return nil
 }
@@ -196,9 +216,10 @@ func Touched(v View, e events.Event) ([]Key, error) {
 	user := func(id string) { keys = append(keys, Make(TableUser, e.Directory, id)) }
 	stretch := func(job *Fanout, ks []Key) {
 		for _, k := range ks {
-			if job.Kind == FanoutDirectoryDeleted {
+			switch k.Table() {
+			case TableUser, TableGroup:
 				keys = append(keys, k)
-			} else {
+			case TableMember:
 				user(k.Last())
 			}
 		}
@@ -239,6 +260,15 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		return keys, err
 	case events.TypeDirectoryDeleted:
 		err := first(FanoutDirectoryDeleted)
+		return keys, err
+	case events.TypeDirectorySchemasChanged:
+		mapped, err := isMapped(v, e.Directory)
+		if err != nil || !mapped {
+			return nil, err
+		}
+		return keys, first(FanoutAttributesMapped)
+	case events.TypeDirectoryAttributesMapped:
+		err := first(FanoutAttributesMapped)
 		return keys, err
 	case events.TypeFanoutContinued:
 		p, err := events.Decode[events.FanoutContinued](e)

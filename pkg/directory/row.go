@@ -49,6 +49,12 @@ type Directory struct {
 	Updated      time.Time              `json:"updated"`
 	Policy       events.DirectoryPolicy `json:"policy"`
 	events.DirectoryProfile
+	// Extensions are the schemas that are registered for it, Mappings where the
+	// attributes that receivers see come from.
+	Extensions []events.DirectoryExtension `json:"extensions,omitempty"`
+	Mappings   []events.AttributeMapping   `json:"mappings,omitempty"`
+
+	derived *settings // nil or about these Extensions and Mappings
 }
 
 // Secret is a directory's bearer secret, by its hash.
@@ -95,6 +101,7 @@ type User struct {
 	ID           string
 	Organization string
 	Directory    string
+	Previous     string // the deleted user who came back as this one, or empty
 	Revision     uint64
 	Created      time.Time
 	Updated      time.Time
@@ -106,10 +113,12 @@ type Group struct {
 	ID           string
 	Organization string
 	Directory    string
+	Previous     string // the deleted group that came back as this one, or empty
 	Revision     uint64
 	Created      time.Time
 	Updated      time.Time
 	Members      uint64 // how many
+	Pending      uint64 // how many member values name nobody yet
 	events.GroupState
 }
 
@@ -119,6 +128,8 @@ type Counts struct {
 	Groups        uint64
 	UsersUpdated  time.Time
 	GroupsUpdated time.Time
+	Former        uint64 // rows of TableFormer
+	Pending       uint64 // rows of TablePending of the directory's groups
 }
 
 // FanoutKind says what a fan-out carries.
@@ -129,6 +140,7 @@ const (
 	FanoutGroupRenamed     FanoutKind = "group_renamed"
 	FanoutGroupDeleted     FanoutKind = "group_deleted"
 	FanoutDirectoryDeleted FanoutKind = "directory_deleted"
+	FanoutAttributesMapped FanoutKind = "attributes_mapped"
 )
 
 // FanoutBatch is how many resources one step of a fan-out touches at most.
@@ -171,6 +183,7 @@ func (*User) row()         {}
 func (*Group) row()        {}
 func (*Counts) row()       {}
 func (*Fanout) row()       {}
+func (*Former) row()       {}
 
 // Change sets a row, or removes it if Row is nil.
 type Change struct {

@@ -205,7 +205,11 @@ func (c Commands) Provisioning() directory.Command {
 func (c Commands) Administrative() directory.Command {
 	org, dir := c.any(directory.TableOrganization), c.directory()
 	text := func(label string, from ...string) *string { s := c.pick(label, from); return &s }
-	switch rapid.IntRange(0, 19).Draw(c.T, "administrator") {
+	switch rapid.IntRange(0, 23).Draw(c.T, "administrator") {
+	case 22, 23:
+		return directory.RegisterDirectorySchemas{Organization: dir.Organization, Directory: dir.ID, Extensions: c.extensions()}
+	case 20, 21:
+		return directory.MapDirectoryAttributes{Organization: dir.Organization, Directory: dir.ID, Mappings: c.mappings()}
 	case 0:
 		return directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: c.pick("org name", titles), ExternalID: c.pick("org external", []string{"", "acme", "initech"})}}
 	case 1:
@@ -260,6 +264,30 @@ func (c Commands) Administrative() directory.Command {
 		}
 		return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz"}
 	}
+}
+
+// mappings draws an attribute mapping whose sources now and then lead somewhere.
+func (c Commands) mappings() []events.AttributeMapping {
+	out := []events.AttributeMapping{}
+	for _, key := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"name", "title", "badge", "site"}), 0, 3, rapid.ID).Draw(c.T, "mapped") {
+		m := events.AttributeMapping{Key: key, Default: c.pick("default", []string{"", "R & D"})}
+		m.Sources = rapid.SliceOfN(rapid.SampledFrom([]string{
+			"displayName", "title", "email", "phone_number", `emails[type eq "home"].value`, "name.givenName", "emails", "active", "urn:acme:1.0:User:badge",
+		}), 1, 3).Draw(c.T, "sources")
+		out = append(out, m)
+	}
+	return out
+}
+
+// extensions draws extensions of users and groups; now and then the set is wrong.
+func (c Commands) extensions() []events.DirectoryExtension {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) events.DirectoryExtension {
+		return events.DirectoryExtension{
+			Resource: rapid.SampledFrom([]string{"User", "User", "Group"}).Draw(t, "resource"),
+			Definition: json.RawMessage(fmt.Sprintf(`{"id":"urn:acme:%s:User","name":"R & D","attributes":[{"name":"badge","type":%q}]}`,
+				rapid.SampledFrom([]string{"1.0", "2.0", "3.0"}).Draw(t, "version"), rapid.SampledFrom([]string{"string", "integer", "boolean"}).Draw(t, "type"))),
+		}
+	}), 0, 3).Draw(c.T, "extensions")
 }
 
 // Fanout returns the next step of a pending job, nil if there is none.

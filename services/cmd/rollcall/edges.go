@@ -86,15 +86,8 @@ func (v visible) Submit(ctx context.Context, r directory.Request) (directory.Row
 
 // userDetail is what webhooks show of a user.
 func userDetail(v directory.View, u *directory.User) (map[string]any, error) {
-	groups, err := announce.GroupsOf(v, u)
+	p, err := announce.Shown(v, u)
 	if err != nil {
-		return nil, err
-	}
-	p, err := announce.User(u, groups)
-	if err != nil {
-		return nil, err
-	}
-	if p.Version, err = announce.Version(v, u.ID); err != nil {
 		return nil, err
 	}
 	return object(p)

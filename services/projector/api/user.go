@@ -122,17 +122,14 @@ func updatedAfter(t *timestamppb.Timestamp) (time.Time, error) {
 }
 
 func (s *directoryService) user(v directory.View, u *directory.User, detail bool) (*directories.DirectoryUser, error) {
-	var name struct {
-		Name struct {
-			Given  string `json:"givenName"`
-			Family string `json:"familyName"`
-		} `json:"name"`
-	}
-	if err := json.Unmarshal(u.Attributes, &name); err != nil {
+	d, err := s.core.cfg.UserDetail(v, u)
+	if err != nil {
 		return nil, err
 	}
+	given, _ := d["given_name"].(string) // as receivers see it: a name may be mapped
+	family, _ := d["family_name"].(string)
 	m := &directories.DirectoryUser{
-		Id: u.ID, Email: u.Address, PreferredUsername: u.UserName, GivenName: name.Name.Given, FamilyName: name.Name.Family,
+		Id: u.ID, Email: u.Address, PreferredUsername: u.UserName, GivenName: given, FamilyName: family,
 		UpdatedAt: stamp(u.Updated), Emails: u.Emails,
 	}
 	var groups []string
@@ -152,12 +149,7 @@ func (s *directoryService) user(v directory.View, u *directory.User, detail bool
 		}
 	}
 	if detail {
-		d, err := s.core.cfg.UserDetail(v, u)
-		if err != nil {
-			return nil, err
-		}
-		m.UserDetail, err = structOf(d)
-		if err != nil {
+		if m.UserDetail, err = structOf(d); err != nil {
 			return nil, err
 		}
 	}

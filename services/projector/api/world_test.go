@@ -206,11 +206,7 @@ func start(t *testing.T) *server {
 			return nil
 		},
 		UserDetail: func(v directory.View, u *directory.User) (map[string]any, error) {
-			groups, err := announce.GroupsOf(v, u)
-			if err != nil {
-				return nil, err
-			}
-			return fieldsOf(announce.User(u, groups))
+			return fieldsOf(announce.Shown(v, u))
 		},
 		GroupDetail: func(_ directory.View, g *directory.Group) (map[string]any, error) {
 			return map[string]any{"id": g.ID, "display_name": g.DisplayName, "raw_attributes": g.Attributes}, nil
