@@ -68,13 +68,11 @@ func (e Event) Equal(o Event) bool {
 // Text is written as it is: escaping it for HTML would make a resource differ
 // from itself after a round trip.
 func New(e Event, p Payload) (Event, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(p); err != nil {
+	b, err := encode(p)
+	if err != nil {
 		return Event{}, fmt.Errorf("encode %s: %w", p.Type(), err)
 	}
-	e.Type, e.Payload, e.body = p.Type(), bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), p
+	e.Type, e.Payload, e.body = p.Type(), b, p
 	return e, nil
 }
 

@@ -1,14 +1,15 @@
 // Package commit is the owner's side of a partition: it decides commands one
 // after the other and appends what they cause as one frame, a group commit.
 //
-// The Committer collects what waits, decides each command in a state that
-// shows the ones before it, and appends one frame with all the commits under
-// the expectation that nobody appended since. On the ack the frame joins the
-// replica and every caller is answered; refusals decided behind an uncommitted
-// command wait for that ack too. A conflict drops what was decided, catches up
-// and decides again. An append without an answer is unknown, never failed:
-// nothing else is decided until the identical frame is acknowledged or the log
-// shows what became of it.
+// The Committer decides each command in a state that shows the ones before it,
+// and appends one frame with all the commits under the expectation that nobody
+// appended since. While one frame is on its way to the disk, the commands that
+// come meanwhile are decided on top of it and become the next one. On the ack
+// the frame joins the replica and every caller is answered; refusals decided
+// behind an uncommitted command wait for that ack too. A conflict drops what
+// was decided, catches up and decides again. An append without an answer is
+// unknown, never failed: nothing behind it is appended until the identical
+// frame is acknowledged or the log shows what became of it.
 //
 // What must not live here: what a command means (pkg/directory), who owns the
 // partition (services/ingress), storage.
@@ -36,12 +37,11 @@ const (
 	queued = 8192
 	// headerRoom is what a frame needs besides its commits, in bytes.
 	headerRoom = 128
+	// departure is how many commands a group takes before its frame is sent while
+	// the log is idle: more would let the disk wait for the decider.
+	departure = 32
 	// again is the pause before an append without a clear answer is repeated.
 	again = 5 * time.Millisecond
-	// lingerAtMost is how long a group waits for the callers of the last one, if
-	// those were at least lingerFrom.
-	lingerAtMost = 300 * time.Microsecond
-	lingerFrom   = 8
 	// grace is how long a group commit under way may take after Run was told to
 	// end: an answer is worth more to its callers than not knowing.
 	grace = 2 * time.Second
@@ -85,10 +85,6 @@ type Committer struct {
 
 	mu      sync.Mutex
 	stopped chan struct{} // closed when Run has ended and answered all it took
-
-	// answered is how many commands the last group answered, and how many came
-	// meanwhile; only Run uses it.
-	answered int
 }
 
 // pending is a command that waits for its answer. A nil command asks only that
@@ -227,30 +223,7 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 	finishing, cancel := outliving(ctx, grace)
 	defer cancel()
-	var carry []*pending // taken from the queue, not yet in a frame
-	for {
-		batch, err := c.collect(ctx, carry)
-		if err != nil {
-			answerAll(carry, notOwner())
-			return nil
-		}
-		rest, err := c.commit(finishing, batch)
-		if err != nil {
-			c.fail(rest, err)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if fatal(err) {
-				return err
-			}
-			carry = nil
-			continue
-		}
-		if carry = rest; ctx.Err() != nil {
-			answerAll(carry, notOwner())
-			return nil
-		}
-	}
+	return (&run{c: c, finishing: finishing}).loop(ctx)
 }
 
 // outliving returns a context that ends the given time after its parent.
@@ -277,49 +250,6 @@ func fatal(err error) bool {
 		return true
 	}
 	return errors.Is(err, eventlog.ErrDamaged) || errors.Is(err, replica.ErrBroken)
-}
-
-// collect waits for a command and takes what else is there.
-//
-// It then gives the callers that were just answered a moment to come back with
-// their next command, so that one group forms instead of two by turns, each
-// waiting for the other's append. That ends as soon as about as many wait as
-// there were callers; a lone caller never waits.
-func (c *Committer) collect(ctx context.Context, batch []*pending) ([]*pending, error) {
-	if len(batch) == 0 {
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case p := <-c.queue:
-			batch = append(batch, p)
-		}
-	}
-	want := min(c.answered-c.answered/8, MaxCommands)
-	var patience <-chan time.Time
-	for len(batch) < MaxCommands {
-		select {
-		case p := <-c.queue:
-			batch = append(batch, p)
-			continue
-		default:
-		}
-		if len(batch) >= want || c.answered < lingerFrom {
-			break
-		}
-		if patience == nil {
-			timer := time.NewTimer(lingerAtMost)
-			defer timer.Stop()
-			patience = timer.C
-		}
-		select {
-		case p := <-c.queue:
-			batch = append(batch, p)
-			continue
-		case <-patience:
-		}
-		break
-	}
-	return batch, nil
 }
 
 // refuse answers what is left in the queue when the Committer stops.

@@ -11,8 +11,25 @@ import (
 // Snapshot is the rows as of one checkpoint: a directory.View. It keeps the
 // file's old pages alive, so close it soon. It is for one goroutine.
 type Snapshot struct {
-	tx    *bolt.Tx
-	cache *cache
+	tx      *bolt.Tx
+	cache   *cache
+	buckets [tableLetters]*bolt.Bucket // as far as they were used
+}
+
+// tableLetters is the span of the letters that name tables, 'A' to 'z'.
+const tableLetters = 'z' - 'A' + 1
+
+// bucket returns a table's bucket, nil if there is none. A read transaction
+// would look it up by name each time.
+func (s *Snapshot) bucket(table byte) *bolt.Bucket {
+	i := int(table) - 'A'
+	if i < 0 || i >= tableLetters {
+		return nil
+	}
+	if s.buckets[i] == nil {
+		s.buckets[i] = s.tx.Bucket([]byte{table})
+	}
+	return s.buckets[i]
 }
 
 // Snapshot begins one.
@@ -45,7 +62,7 @@ func (s *Snapshot) Get(k directory.Key) (directory.Row, error) {
 	if k == "" {
 		return nil, nil
 	}
-	b := s.tx.Bucket([]byte{k[0]})
+	b := s.bucket(k[0])
 	if b == nil {
 		return nil, nil
 	}
@@ -61,7 +78,7 @@ func (s *Snapshot) Scan(prefix, after directory.Key, yield func(directory.Key, d
 	if prefix == "" {
 		return nil
 	}
-	b := s.tx.Bucket([]byte{prefix[0]})
+	b := s.bucket(prefix[0])
 	if b == nil {
 		return nil
 	}
