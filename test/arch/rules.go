@@ -144,6 +144,10 @@ var Ours = Rules{
 			Reason: "the history of deliveries as a format and a fold; the B-tree keeps what waits in order",
 		},
 		{
+			Layer: Core, Packages: []string{"pkg/synclog"},
+			Reason: "what is kept of requests that were refused or tolerated, and how much of it",
+		},
+		{
 			Layer: Port, Packages: []string{"pkg/eventlog", "pkg/projection"},
 			Reason: "what a log is and how it is folded",
 		},
@@ -172,12 +176,20 @@ var Ours = Rules{
 			Reason: "the stream of attempts, one fenced writer a slot",
 		},
 		{
+			Layer: Adapter, Packages: []string{"pkg/synclog/requestlog"}, Outside: []string{"github.com/nats-io"},
+			Reason: "the stream of requests, written behind the answers' back",
+		},
+		{
 			Layer: Adapter, Packages: []string{"pkg/boltfile"}, Outside: []string{"go.etcd.io/bbolt"},
 			Reason: "opening a bbolt file that may be damaged",
 		},
 		{
 			Layer: Adapter, Packages: []string{"pkg/attempts/ledger"}, Outside: []string{"go.etcd.io/bbolt"}, Also: []string{"pkg/boltfile"},
 			Reason: "deliveries as rows in bbolt, to be listed",
+		},
+		{
+			Layer: Adapter, Packages: []string{"pkg/synclog/history"}, Outside: []string{"go.etcd.io/bbolt"}, Also: []string{"pkg/boltfile"},
+			Reason: "the sync log as rows in bbolt, to be searched",
 		},
 		{
 			Layer: Adapter, Packages: []string{"pkg/readmodel"}, Outside: []string{"go.etcd.io/bbolt"}, Also: []string{"pkg/boltfile"},
