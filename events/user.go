@@ -55,7 +55,21 @@ func (u *UserState) field(name string, value []byte) (err error) {
 }
 
 // UserCreated says that a user joined.
-type UserCreated struct{ UserState }
+type UserCreated struct {
+	UserState
+	// Previous is the id of the deleted user who comes back as this one, empty
+	// if there is none. Ids are never used again (RFC 7643 section 3.1).
+	Previous string `json:"previous,omitempty"`
+}
+
+// field implements quick.
+func (u *UserCreated) field(name string, value []byte) (err error) {
+	if name == "previous" {
+		u.Previous, err = text(value)
+		return err
+	}
+	return u.UserState.field(name, value)
+}
 
 // UserUpdated holds the user as a whole after the change; Freed holds the names
 // before it, if any of them changed.

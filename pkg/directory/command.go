@@ -57,6 +57,8 @@ type Outcome struct {
 	// Deviations are the ways in which the command was understood although it is
 	// not as the RFCs have it, as far as only the state could tell.
 	Deviations []lenience.Deviation
+	// Notes say what else became of the command.
+	Notes Notes
 }
 
 // Decide says what the request causes in the state that v shows. No events and
@@ -68,7 +70,7 @@ func Decide(v View, r Request, s Stamp) (Outcome, error) {
 	if err := r.Command.decide(d); err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Events: d.events, Resource: d.resource, Deviations: d.reading.Deviations()}, nil
+	return Outcome{Events: d.events, Resource: d.resource, Deviations: d.reading.Deviations(), Notes: d.notes}, nil
 }
 
 // decision is a Decide under way.
@@ -81,6 +83,7 @@ type decision struct {
 	resource Key
 	// reading reads what could not be read before there was a state to read it by.
 	reading lenience.Reading
+	notes   Notes
 }
 
 // mint takes the id of the event that is emitted next, as a resource id.

@@ -88,6 +88,9 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeGroupMembersAdded:   with(foldMembersAdded),
 	events.TypeGroupMembersRemoved: with(foldMembersRemoved),
 
+	events.TypeGroupMembersPended:   with(foldMembersPended),
+	events.TypeGroupMembersUnpended: with(foldMembersUnpended),
+
 	events.TypeFanoutContinued: with(foldFanoutContinued),
 }
 

@@ -9,12 +9,15 @@ import (
 
 func foldUserCreated(f *folding, p events.UserCreated) error {
 	u := &User{
-		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory,
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Previous: p.Previous,
 		Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, UserState: p.UserState,
 	}
 	f.put(f.scope(TableUser, u.ID), u)
 	f.nameUser(u.ID, u.UserNames)
 	if err := f.countIn(TableUser, u.ID); err != nil {
+		return err
+	}
+	if err := f.comeBack(p.Previous); err != nil {
 		return err
 	}
 	return f.counts(func(c *Counts) { c.Users++; c.UsersUpdated = f.e.At })
@@ -41,7 +44,10 @@ func foldUserDeleted(f *folding) error {
 	if err != nil || !ok {
 		return err
 	}
-	return f.removeUsers([]*User{u})
+	if err := f.removeUsers([]*User{u}); err != nil {
+		return err
+	}
+	return f.remember(u.ID, u.Previous, u.ExternalID, u.UserName)
 }
 
 // removeUsers drops users with their names and memberships.
@@ -106,12 +112,15 @@ func (f *folding) unnameUser(id string, n events.UserNames) {
 
 func foldGroupCreated(f *folding, p events.GroupCreated) error {
 	g := &Group{
-		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory,
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Previous: p.Previous,
 		Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, GroupState: p.GroupState,
 	}
 	f.put(f.scope(TableGroup, g.ID), g)
 	f.nameGroup(g.ID, g.GroupNames)
 	if err := f.countIn(TableGroup, g.ID); err != nil {
+		return err
+	}
+	if err := f.comeBack(p.Previous); err != nil {
 		return err
 	}
 	return f.counts(func(c *Counts) { c.Groups++; c.GroupsUpdated = f.e.At })
@@ -145,6 +154,9 @@ func foldGroupDeleted(f *folding) error {
 	if err := f.removeGroups([]*Group{g}); err != nil {
 		return err
 	}
+	if err := f.remember(g.ID, g.Previous, g.ExternalID, g.DisplayName); err != nil {
+		return err
+	}
 	return f.startFanout(FanoutGroupDeleted)
 }
 
@@ -154,7 +166,7 @@ func (f *folding) removeGroups(groups []*Group) error {
 	ids := make([]string, 0, len(groups))
 	for _, g := range groups {
 		ids = append(ids, g.ID)
-		f.drop(f.scope(TableGroup, g.ID))
+		f.remove(f.scope(TableGroup, g.ID))
 		f.unnameGroup(g.ID, g.GroupNames)
 		var parents []string
 		if err := f.view.Scan(Make(TableMemberOf, g.ID), "", func(k Key, _ Row) bool {
@@ -192,11 +204,14 @@ func (f *folding) unnameGroup(id string, n events.GroupNames) {
 }
 
 func foldMembersAdded(f *folding, p events.GroupMembersAdded) error {
-	return f.members(p.Members, func(g *Group, m string) {
+	if err := f.members(p.Members, func(g *Group, m string) {
 		f.refer("", Make(TableMember, g.ID, m))
 		f.refer("", Make(TableMemberOf, m, g.ID))
 		g.Members++
-	})
+	}); err != nil {
+		return err
+	}
+	return f.unpend(p.Resolved)
 }
 
 func foldMembersRemoved(f *folding, p events.GroupMembersRemoved) error {
@@ -209,40 +224,21 @@ func foldMembersRemoved(f *folding, p events.GroupMembersRemoved) error {
 
 // members changes the event's group for each of the ids.
 func (f *folding) members(ids []string, change func(*Group, string)) error {
-	old, ok, err := get[*Group](f.view, f.scope(TableGroup, f.e.Resource))
-	if err != nil || !ok {
+	if _, ok, err := get[*Group](f.view, f.scope(TableGroup, f.e.Resource)); err != nil || !ok {
 		return err
 	}
-	g := *old
-	g.Revision, g.Updated = f.e.Revision, f.e.At
-	for _, m := range ids {
-		change(&g, m)
+	if err := f.group(f.e.Resource, func(g *Group) {
+		g.Revision, g.Updated = f.e.Revision, f.e.At
+		for _, m := range ids {
+			change(g, m)
+		}
+	}); err != nil {
+		return err
 	}
-	f.put(f.scope(TableGroup, g.ID), &g)
 	return f.counts(func(c *Counts) { c.GroupsUpdated = f.e.At })
 }
 
-// group changes a copy of a group's row that the event does not name. If the
-// same event changed it before, that change is built upon.
+// group changes a copy of a group's row that the event does not name.
 func (f *folding) group(id string, change func(*Group)) error {
-	k := f.scope(TableGroup, id)
-	for i := len(f.changes) - 1; i >= 0; i-- {
-		if f.changes[i].Key == k {
-			if f.changes[i].Row == nil {
-				return nil
-			}
-			g := *f.changes[i].Row.(*Group)
-			change(&g)
-			f.changes[i].Row = &g
-			return nil
-		}
-	}
-	old, ok, err := get[*Group](f.view, k)
-	if err != nil || !ok {
-		return err
-	}
-	g := *old
-	change(&g)
-	f.put(k, &g)
-	return nil
+	return edit(f, f.scope(TableGroup, id), change)
 }

@@ -48,13 +48,16 @@ func (c ContinueFanout) decide(d *decision) error {
 
 // ranges returns the key prefixes that a job covers, in order.
 func (j *Fanout) ranges() []Key {
-	if j.Kind == FanoutDirectoryDeleted {
-		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory), Make(TableFormer, j.Directory)}
-	}
-	if j.Kind == FanoutAttributesMapped {
+	switch j.Kind {
+	case FanoutDirectoryDeleted:
+		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory), Make(TablePendingName, j.Directory), Make(TableFormer, j.Directory)}
+	case FanoutAttributesMapped:
 		return []Key{Make(TableUser, j.Directory)}
+	case FanoutGroupDeleted:
+		return []Key{Make(TableMember, j.Resource), Make(TablePending, j.Resource)}
+	default:
+		return []Key{Make(TableMember, j.Resource)}
 	}
-	return []Key{Make(TableMember, j.Resource)}
 }
 
 // stretch returns the keys of the next batch behind after, and whether more
@@ -166,14 +169,21 @@ func foldFanoutContinued(f *folding, p events.FanoutContinued) error {
 func (f *folding) cover(job *Fanout, keys []Key) error {
 	switch job.Kind {
 	case FanoutGroupDeleted:
+		var pending []Key
 		for _, k := range keys {
+			if k.Table() == TablePending {
+				pending = append(pending, k)
+				continue
+			}
 			f.drop(k)
 			f.drop(Make(TableMemberOf, k.Last(), job.Resource))
 		}
+		return f.dropPending(pending)
 	case FanoutDirectoryDeleted:
 		var users []*User
 		var groups []*Group
 		var former []string
+		var pending []Key
 		for _, k := range keys {
 			r, err := f.view.Get(k)
 			if err != nil {
@@ -184,6 +194,8 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 				users = append(users, r)
 			case *Group:
 				groups = append(groups, r)
+			case Ref:
+				pending = append(pending, k)
 			case *Former:
 				former = append(former, k.Last())
 			}
@@ -192,6 +204,9 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 			if err := f.removeUsers(users); err != nil {
 				return err
 			}
+		}
+		if err := f.dropPending(pending); err != nil {
+			return err
 		}
 		for _, id := range former {
 			if err := f.forget(id); err != nil {

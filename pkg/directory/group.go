@@ -12,7 +12,8 @@ import (
 
 type (
 	// CreateGroup adds a group with its members. Members that the directory does
-	// not hold are left out, so that one unknown id does not cost the whole push.
+	// not hold are pending, so that one unknown id does not cost the whole push;
+	// a strict directory refuses them.
 	CreateGroup struct {
 		Scope   Scope             `json:"scope"`
 		State   events.GroupState `json:"state"`
@@ -73,18 +74,29 @@ func (c CreateGroup) decide(d *decision) error {
 	if err := groupNameFree(d.view, dir.ID, s.DisplayName, ""); err != nil {
 		return err
 	}
+	previous, err := predecessor(d.view, dir.ID, PrefixGroup, s.ExternalID, s.DisplayName)
+	if err != nil {
+		return err
+	}
 	id := d.mint(PrefixGroup)
 	d.resource = Make(TableGroup, dir.ID, id)
 	g := &Group{ID: id, Organization: dir.Organization, Directory: dir.ID}
-	if err := d.emit(g.event(), events.GroupCreated{GroupState: s}); err != nil {
+	if err := d.emit(g.event(), events.GroupCreated{GroupState: s, Previous: previous}); err != nil {
 		return err
 	}
-	g.Revision = 1
-	w := newMembership(d.view, g)
+	g.Revision, g.GroupState, g.Previous = 1, s, previous
+	w := newMembership(d, dir, g)
 	if err := w.add(c.Members); err != nil {
 		return err
 	}
-	return d.changeMembers(g, w)
+	if err := d.changeMembers(g, w); err != nil {
+		return err
+	}
+	names, err := former(d.view, dir.ID, previous)
+	if err != nil {
+		return err
+	}
+	return d.arrive(dir, id, append(names, arrival{name: s.ExternalID})...)
 }
 
 func (c ReplaceGroup) decide(d *decision) error {
@@ -92,14 +104,18 @@ func (c ReplaceGroup) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	was := g.ExternalID
 	if g, err = d.changeGroup(dir, g, c.State); err != nil {
 		return err
 	}
-	w := newMembership(d.view, g)
+	w := newMembership(d, dir, g)
 	if err := w.replace(c.Members); err != nil {
 		return err
 	}
-	return d.changeMembers(g, w)
+	if err := d.changeMembers(g, w); err != nil {
+		return err
+	}
+	return d.renamed(dir, g, was)
 }
 
 func (c PatchGroup) decide(d *decision) error {
@@ -118,6 +134,7 @@ func (c PatchGroup) decide(d *decision) error {
 		return err
 	}
 	d.resource = Make(TableGroup, dir.ID, g.ID)
+	was := g.ExternalID
 	if len(attributes) > 0 {
 		r, err := scim.Decode(g.Attributes)
 		if err != nil {
@@ -134,7 +151,7 @@ func (c PatchGroup) decide(d *decision) error {
 			return err
 		}
 	}
-	w := newMembership(d.view, g)
+	w := newMembership(d, dir, g)
 	for _, op := range members {
 		switch op.Kind {
 		case patch.MembersAdd:
@@ -150,7 +167,10 @@ func (c PatchGroup) decide(d *decision) error {
 			return err
 		}
 	}
-	return d.changeMembers(g, w)
+	if err := d.changeMembers(g, w); err != nil {
+		return err
+	}
+	return d.renamed(dir, g, was)
 }
 
 func (c DeleteGroup) decide(d *decision) error {
@@ -190,13 +210,22 @@ func (d *decision) changeGroup(dir *Directory, g *Group, s events.GroupState) (*
 	return &after, nil
 }
 
+// renamed lets a group that has another externalId than it had join the groups
+// that waited for it.
+func (d *decision) renamed(dir *Directory, g *Group, was string) error {
+	if g.ExternalID == was {
+		return nil
+	}
+	return d.arrive(dir, g.ID, arrival{name: g.ExternalID})
+}
+
 // changeMembers emits what the membership came to, in events of bounded size.
 func (d *decision) changeMembers(g *Group, w *membership) error {
 	rev := g.Revision
-	emit := func(ids []string, payload func([]string) events.Payload) error {
+	emit := func(step uint64, ids []string, payload func([]string) events.Payload) error {
 		for chunk := range slices.Chunk(ids, events.MaxMembers) {
 			e := g.event()
-			rev++
+			rev += step
 			e.Revision = rev
 			if err := d.emit(e, payload(chunk)); err != nil {
 				return err
@@ -204,14 +233,21 @@ func (d *decision) changeMembers(g *Group, w *membership) error {
 		}
 		return nil
 	}
-	removed, added, err := w.changes()
+	removed, added := changes(w.members)
+	taken, awaited, err := w.awaited()
 	if err != nil {
 		return err
 	}
-	if err := emit(removed, func(ids []string) events.Payload { return events.GroupMembersRemoved{Members: ids} }); err != nil {
+	if err := emit(1, removed, func(ids []string) events.Payload { return events.GroupMembersRemoved{Members: ids} }); err != nil {
 		return err
 	}
-	return emit(added, func(ids []string) events.Payload { return events.GroupMembersAdded{Members: ids} })
+	if err := emit(1, added, func(ids []string) events.Payload { return events.GroupMembersAdded{Members: ids} }); err != nil {
+		return err
+	}
+	if err := emit(0, taken, func(values []string) events.Payload { return events.GroupMembersUnpended{Values: values} }); err != nil {
+		return err
+	}
+	return emit(0, awaited, func(values []string) events.Payload { return events.GroupMembersPended{Values: values} })
 }
 
 func (g *Group) event() events.Event {

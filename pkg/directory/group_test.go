@@ -16,6 +16,7 @@ func TestGroups(t *testing.T) {
 	const (
 		created, updated, deleted = events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted
 		added, removed            = events.TypeGroupMembersAdded, events.TypeGroupMembersRemoved
+		pended                    = events.TypeGroupMembersPended
 	)
 	types := func(ts ...events.Type) []events.Type { return ts }
 	taken := &refused{kind: fault.Conflict, reason: fault.Uniqueness}
@@ -47,7 +48,7 @@ func TestGroups(t *testing.T) {
 		"with a member":               {when: create("Readers", "ada"), then: types(created, added)},
 		"with a group as member":      {when: create("Readers", "group"), then: types(created, added)},
 		"a member twice":              {when: create("Readers", "ada", "ada"), then: types(created, added)},
-		"members that are not there":  {when: create("Readers", "nobody", "foreign"), then: types(created)},
+		"members that are not there":  {when: create("Readers", "nobody", "foreign"), then: types(created, pended)},
 		"a taken name":                {when: create("EDITORS"), no: taken},
 		"no name":                     {when: of(directory.CreateGroup{}), no: unauthenticated},
 		"an empty name":               {when: func(s *stage) directory.Command { return directory.CreateGroup{Scope: s.scope} }, no: invalidValue("displayName")},
@@ -61,7 +62,7 @@ func TestGroups(t *testing.T) {
 		"PUT of a taken name":         {given: func(s *stage) { s.Must(s.t, create("Readers")(s)) }, when: put(directorytest.Group("readers")), no: taken},
 		"PUT of itself as member":     {when: put(editors, "ada", "group")},
 		"PATCH adds who is in":        {when: patched(`{"op":"add","path":"members","value":[{"value":"$ada"}]}`)},
-		"PATCH adds who is not there": {when: patched(`{"op":"add","path":"members","value":[{"value":"$foreign"}]}`)},
+		"PATCH adds who is not there": {when: patched(`{"op":"add","path":"members","value":[{"value":"$foreign"}]}`), then: types(pended)},
 		"PATCH removes":               {when: patched(`{"op":"remove","path":"members[value eq \"$ada\"]"}`), then: types(removed)},
 		"PATCH removes who is out":    {when: patched(`{"op":"remove","path":"members[value eq \"$foreign\"]"}`)},
 		"PATCH removes all":           {when: patched(`{"op":"remove","path":"members"}`), then: types(removed)},

@@ -42,6 +42,12 @@ const (
 	TableAnnounced        Table = 'v' // resource -> *Announced, in projectors only
 	TableUserChunk        Table = 'U' // dir, user -> *Chunk
 	TableGroupChunk       Table = 'W' // dir, group -> *Chunk
+	TableFormer           Table = 'h' // dir, deleted user or group -> *Former
+	TableFormerExternal   Table = 'H' // dir, prefix of ids, externalId -> Ref(deleted user or group)
+	TableFormerName       Table = 'i' // dir, prefix of ids, folded userName or displayName -> Ref(deleted user or group)
+	TableFormerOrder      Table = 'I' // dir, number of the deletion -> Ref(deleted user or group)
+	TablePending          Table = 'p' // group, value -> Ref(value)
+	TablePendingName      Table = 'P' // dir, folded value, group, value -> Ref(value)
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could
@@ -118,6 +124,22 @@ const (
 	PrefixGroup        = "dirgroup_"
 	PrefixJob          = "job_"
 )
+
+// prefixOf returns with what the id of a user or group begins.
+func prefixOf(id string) string {
+	if strings.HasPrefix(id, PrefixGroup) {
+		return PrefixGroup
+	}
+	return PrefixUser
+}
+
+// resourceKey returns the key of a user or group, which its id tells apart.
+func resourceKey(dir, id string) Key {
+	if prefixOf(id) == PrefixGroup {
+		return Make(TableGroup, dir, id)
+	}
+	return Make(TableUser, dir, id)
+}
 
 // FormatID makes an id of a prefix and a number: always 18 digits, so ids of
 // one kind sort by age.

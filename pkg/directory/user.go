@@ -79,9 +79,21 @@ func (c CreateUser) decide(d *decision) error {
 			return err
 		}
 	}
+	previous, err := predecessor(d.view, dir.ID, PrefixUser, s.ExternalID, s.UserName)
+	if err != nil {
+		return err
+	}
 	id := d.mint(PrefixUser)
 	d.resource = Make(TableUser, dir.ID, id)
-	return d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1}, events.UserCreated{UserState: s})
+	if err := d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1},
+		events.UserCreated{UserState: s, Previous: previous}); err != nil {
+		return err
+	}
+	names, err := former(d.view, dir.ID, previous)
+	if err != nil {
+		return err
+	}
+	return d.arrive(dir, id, append(names, arrival{name: s.ExternalID}, arrival{name: s.UserName, folded: true})...)
 }
 
 func (c ReplaceUser) decide(d *decision) error {
@@ -161,7 +173,17 @@ func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error
 		!slices.Equal(old.Emails, s.Emails) {
 		e.Freed = &old
 	}
-	return d.emit(u.event(), e)
+	if err := d.emit(u.event(), e); err != nil {
+		return err
+	}
+	var names []arrival
+	if s.ExternalID != u.ExternalID {
+		names = append(names, arrival{name: s.ExternalID})
+	}
+	if scim.Fold(s.UserName) != scim.Fold(u.UserName) {
+		names = append(names, arrival{name: s.UserName, folded: true})
+	}
+	return d.arrive(dir, u.ID, names...)
 }
 
 // addressMayChange holds the directory's e-mail and domain policies for a user

@@ -45,14 +45,20 @@ func (c Commands) any(table directory.Table, scope ...string) string {
 }
 
 // some returns up to n random ids of a directory's users and groups, now and
-// then one that is not there.
+// then one of somebody who was deleted, a name, or one that is not there.
 func (c Commands) some(dir string, n int) []string {
 	out := []string{}
 	for range rapid.IntRange(0, n).Draw(c.T, "how many members") {
 		switch rapid.IntRange(0, 9).Draw(c.T, "kind of member") {
 		case 0:
 			out = append(out, "diruser_000000000000000000")
-		case 1, 2:
+		case 1:
+			out = append(out, c.any(directory.TableFormer, dir))
+		case 2:
+			out = append(out, c.pick("member's externalId", names))
+		case 3:
+			out = append(out, c.pick("member's name", names)+"@"+c.pick("member's domain", domains))
+		case 4, 5:
 			out = append(out, c.any(directory.TableGroup, dir))
 		default:
 			out = append(out, c.any(directory.TableUser, dir))

@@ -190,6 +190,8 @@ var Tables = []directory.Table{
 	directory.TableUserEmail, directory.TableUserDisplay, directory.TableGroup, directory.TableGroupDisplay, directory.TableGroupExternal,
 	directory.TableMember, directory.TableMemberOf, directory.TableCounts, directory.TableFanout,
 	directory.TableUserChunk, directory.TableGroupChunk,
+	directory.TableFormer, directory.TableFormerExternal, directory.TableFormerName, directory.TableFormerOrder,
+	directory.TablePending, directory.TablePendingName,
 }
 
 // Fold folds events into a new overlay over nothing.

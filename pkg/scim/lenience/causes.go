@@ -78,6 +78,9 @@ const (
 	MalformedReference Cause = "malformed_reference"
 	// UnknownMember: a member of a group that the directory does not have; it waits for it.
 	UnknownMember Cause = "unknown_member"
+	// MemberByName: a member of a group by its externalId, its userName or an id
+	// of before, where its id belongs.
+	MemberByName Cause = "member_by_name"
 )
 
 // Deviations of a PATCH (RFC 7644 section 3.5.2).
@@ -163,6 +166,7 @@ var rules = map[Cause]rule{
 	DateForm:             {fault.InvalidValue, "is not a date and time such as 2026-01-31T10:00:00Z"},
 	BinaryForm:           {fault.InvalidValue, "is not base64 in the alphabet of RFC 4648 section 4"},
 	MalformedReference:   {fault.InvalidValue, "is not a URI"},
+	MemberByName:         {fault.InvalidValue, "names a member by something else than its id; send the id that this server gave it"},
 	UnknownMember:        {fault.InvalidValue, "names a resource that this directory does not have"},
 
 	OperationCase:     {fault.InvalidSyntax, "is not in lower case; send add, replace or remove"},

@@ -1,0 +1,179 @@
+package directory
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+)
+
+// A provider that sends a group may name members that it has not sent yet, or
+// that it knows under an id of before. Such a value is kept as pending: it is no
+// member and is counted nowhere, and as soon as a user or group appears that it
+// names, that one becomes a member with the same commit. What takes the value
+// back is what would take a member out: a remove that names it, a replace
+// without it, the end of the group.
+
+// The bounds of what is pending. Of more, what comes last in byte order is left
+// out, and the command says so.
+const (
+	// MaxPendingOfGroup is how many values are pending in a group at most.
+	MaxPendingOfGroup = 10_000
+	// MaxPendingOfDirectory is how many are in all groups of a directory.
+	MaxPendingOfDirectory = 100_000
+	// MaxPendingGroups is how many groups one value is pending in, so that the
+	// commit in which it is resolved stays one.
+	MaxPendingGroups = 1_000
+)
+
+// pendingName is where a value that is pending in a group is found by whoever
+// appears under that name.
+func pendingName(dir, group, value string) Key {
+	return Make(TablePendingName, dir, scim.Fold(value), group, value)
+}
+
+// pendingAs is the prefix of the keys of a value, in any case, in all groups.
+func pendingAs(dir, value string) Key { return Make(TablePendingName, dir, scim.Fold(value)) }
+
+// pendingIn returns the group of a key of TablePending or TablePendingName: the
+// part in front of the last.
+func pendingIn(k Key) string {
+	parts := strings.Split(string(k[1:]), sep)
+	return parts[len(parts)-3]
+}
+
+// arrival is a name under which a user or group appears.
+type arrival struct {
+	name   string
+	folded bool // in any case
+	former bool // an id of before, which means nobody else
+}
+
+// arrive makes a user or group, whose id the command mints or whose names it
+// changes, a member of the groups in which a name of it is pending.
+func (d *decision) arrive(dir *Directory, id string, names ...arrival) error {
+	c, ok, err := get[*Counts](d.view, Make(TableCounts, dir.ID))
+	if err != nil || !ok || c.Pending == 0 {
+		return err
+	}
+	resolved := map[string][]string{} // group -> values
+	for _, n := range names {
+		if n.name == "" {
+			continue
+		}
+		var values []string
+		groups := map[string][]string{} // value -> groups
+		if err := d.view.Scan(pendingAs(dir.ID, n.name), "", func(k Key, r Row) bool {
+			value := string(r.(Ref))
+			if n.folded || value == n.name {
+				if groups[value] == nil {
+					values = append(values, value)
+				}
+				groups[value] = append(groups[value], pendingIn(k))
+			}
+			return true
+		}); err != nil {
+			return err
+		}
+		for _, value := range values {
+			if !n.former {
+				others, err := holdersOf(d.view, dir.ID, value, id)
+				if err != nil {
+					return err
+				}
+				if len(others) > 0 { // it means them, or several
+					continue
+				}
+			}
+			for _, g := range groups[value] {
+				if !slices.Contains(resolved[g], value) {
+					resolved[g] = append(resolved[g], value)
+				}
+			}
+		}
+	}
+	for _, g := range slices.Sorted(maps.Keys(resolved)) {
+		slices.Sort(resolved[g])
+		if err := d.join(dir, g, id, resolved[g]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join emits that somebody appeared whom pending values of a group mean.
+func (d *decision) join(dir *Directory, group, id string, values []string) error {
+	g, ok, err := get[*Group](d.view, Make(TableGroup, dir.ID, group))
+	if err != nil || !ok || group == id {
+		return err // a deleted group's values go in a fan-out
+	}
+	in, err := d.view.Get(Make(TableMember, group, id))
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		e := g.event()
+		e.Revision = g.Revision
+		return d.emit(e, events.GroupMembersUnpended{Values: values})
+	}
+	d.notes.Joined++
+	return d.emit(g.event(), events.GroupMembersAdded{Members: []string{id}, Resolved: values})
+}
+
+func foldMembersPended(f *folding, p events.GroupMembersPended) error {
+	return f.pending(p.Values, func(value string, one, two Key) {
+		f.refer(value, one)
+		f.refer(value, two)
+	}, func(n *uint64) { *n += uint64(len(p.Values)) })
+}
+
+func foldMembersUnpended(f *folding, p events.GroupMembersUnpended) error {
+	return f.unpend(p.Values)
+}
+
+// unpend drops pending values of the event's group.
+func (f *folding) unpend(values []string) error {
+	return f.pending(values, func(_ string, one, two Key) {
+		f.drop(one)
+		f.drop(two)
+	}, func(n *uint64) { *n -= min(*n, uint64(len(values))) })
+}
+
+// pending changes the rows of pending values of the event's group, and the
+// totals of them. The group is shown as before, so it stays the version it is.
+func (f *folding) pending(values []string, change func(value string, one, two Key), count func(*uint64)) error {
+	id := f.e.Resource
+	if _, ok, err := get[*Group](f.view, f.scope(TableGroup, id)); err != nil || !ok || len(values) == 0 {
+		return err
+	}
+	for _, v := range values {
+		change(v, Make(TablePending, id, v), pendingName(f.e.Directory, id, v))
+	}
+	if err := f.group(id, func(g *Group) { count(&g.Pending) }); err != nil {
+		return err
+	}
+	return f.counts(func(c *Counts) { count(&c.Pending) })
+}
+
+// dropPending drops pending values of groups that are gone, by their keys in
+// either table.
+func (f *folding) dropPending(keys []Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	for _, k := range keys {
+		value, ok, err := get[Ref](f.view, k)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		group := pendingIn(k)
+		f.drop(Make(TablePending, group, string(value)))
+		f.drop(pendingName(f.e.Directory, group, string(value)))
+	}
+	return f.counts(func(c *Counts) { c.Pending -= min(c.Pending, uint64(len(keys))) })
+}
