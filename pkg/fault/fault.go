@@ -59,6 +59,7 @@ const (
 	NoTarget      Reason = "noTarget"
 	InvalidValue  Reason = "invalidValue"
 	Sensitive     Reason = "sensitive"
+	InvalidVers   Reason = "invalidVers"
 )
 
 // Error is a classified failure. Detail is shown to the caller as it stands:

@@ -4,12 +4,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 )
-
-type groupState = events.GroupState
 
 func (r *request) providerConfig(string) error {
 	return r.document(scim.ServiceProviderConfig(r.base, scim.Limits{MaxResults: maxCount, MaxBody: MaxBody}))

@@ -1,98 +1,48 @@
 package scimhttp
 
 import (
-	"net/http"
+	"strconv"
 	"strings"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/rollcallhq/rollcall/pkg/commit"
+	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/directory"
-	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/patch"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-func (r *request) createGroup(string) error {
-	state, members, err := r.readGroup()
-	if err != nil {
-		return err
-	}
-	done, err := r.submit(directory.CreateGroup{Scope: r.scope, State: state, Members: members})
-	return r.answerGroup(http.StatusCreated, done, err)
+var groups = &resource{
+	endpoint: "Groups", noun: "group", table: directory.TableGroup, long: true, quiet: true,
+	kind: func(r *request) *schema.Resource { return r.group },
+	create: func(r *request, body []byte) (directory.Command, error) {
+		state, members, err := r.parseGroup(body)
+		return directory.CreateGroup{Scope: r.scope, State: state, Members: members}, err
+	},
+	replace: func(r *request, id string, body []byte, expect directory.Precondition) (directory.Command, error) {
+		state, members, err := r.parseGroup(body)
+		return directory.ReplaceGroup{Scope: r.scope, ID: id, State: state, Members: members, IfMatch: expect}, err
+	},
+	patch: func(r *request, id string, body []byte, expect directory.Precondition) (directory.Command, error) {
+		p, err := patch.Parse(r.reading, r.group, body)
+		return directory.PatchGroup{Scope: r.scope, ID: id, Patch: p, IfMatch: expect}, err
+	},
+	remove: func(r *request, id string, expect directory.Precondition) directory.Command {
+		return directory.DeleteGroup{Scope: r.scope, ID: id, IfMatch: expect}
+	},
+	head: func(r *request, _ directory.View, row directory.Row) (scim.Head, error) {
+		return r.groupHead(row.(*directory.Group)), nil
+	},
+	body: func(r *request, v directory.View, _ scim.Head, row directory.Row, p scim.Projection) ([]byte, error) {
+		body, err := r.appendGroup(nil, v, row.(*directory.Group), p.Wants("members"))
+		if err != nil {
+			return nil, err
+		}
+		return shaped(p, body)
+	},
 }
 
-func (r *request) replaceGroup(id string) error {
-	state, members, err := r.readGroup()
-	if err != nil {
-		return err
-	}
-	done, err := r.submit(directory.ReplaceGroup{Scope: r.scope, ID: id, State: state, Members: members})
-	return r.answerGroup(http.StatusOK, done, err)
-}
-
-// patchGroup answers 204 unless the client asks for attributes: the answer of a
-// change to a large group must not cost what the group does.
-func (r *request) patchGroup(id string) error {
-	b, err := r.read()
-	if err != nil {
-		return err
-	}
-	p, err := patch.Parse(r.reading, r.group, b)
-	if err != nil {
-		return err
-	}
-	done, err := r.submit(directory.PatchGroup{Scope: r.scope, ID: id, Patch: p})
-	if err != nil || r.QueryParam("attributes") != "" {
-		return r.answerGroup(http.StatusOK, done, err)
-	}
-	if g, ok := done.Row.(*directory.Group); ok {
-		r.Response().Header().Set("ETag", scim.ETag(g.Revision))
-	}
-	return r.NoContent(http.StatusNoContent)
-}
-
-func (r *request) deleteGroup(id string) error {
-	if _, err := r.submit(directory.DeleteGroup{Scope: r.scope, ID: id}); err != nil {
-		return err
-	}
-	return r.NoContent(http.StatusNoContent)
-}
-
-func (r *request) getGroup(id string) error {
-	proj, err := r.projection(schema.Group)
-	if err != nil {
-		return err
-	}
-	snap, err := r.h.ingress.Snapshot(r.Request().Context())
-	if err != nil {
-		return err
-	}
-	defer snap.Close()
-	g, ok, err := directory.Get[*directory.Group](snap, directory.Make(directory.TableGroup, r.scope.Directory, id))
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fault.New(fault.NotFound, "There is no group %q in this directory.", id)
-	}
-	body, err := r.appendGroup(nil, snap, g, proj.Wants("members"))
-	if err == nil {
-		body, err = shaped(proj, body)
-	}
-	if err != nil {
-		return err
-	}
-	return r.body(http.StatusOK, body)
-}
-
-func (r *request) readGroup() (state groupState, members []string, err error) {
-	b, err := r.read()
-	if err != nil {
-		return state, nil, err
-	}
-	res, members, err := scim.ParseGroup(r.reading, r.group, b)
+func (r *request) parseGroup(body []byte) (state events.GroupState, members []string, err error) {
+	res, members, err := scim.ParseGroup(r.reading, r.group, body)
 	if err != nil {
 		return state, nil, err
 	}
@@ -100,45 +50,19 @@ func (r *request) readGroup() (state groupState, members []string, err error) {
 	return state, members, err
 }
 
-// answerGroup answers a write with the group as it was committed.
-func (r *request) answerGroup(status int, done commit.Result, err error) error {
-	if err != nil {
-		return err
+// groupHead returns what the server knows of a group. Members that are deleted
+// leave it without an event of its own, so the version counts members too:
+// whatever adds one is a new revision.
+func (r *request) groupHead(g *directory.Group) scim.Head {
+	return scim.Head{
+		Kind: r.group, ID: g.ID, Revision: g.Revision, Created: g.Created, LastModified: g.Updated,
+		Location: r.base + "/Groups/" + g.ID, Base: r.base, Variant: strconv.FormatUint(g.Members, 10),
 	}
-	proj, err := r.projection(schema.Group)
-	if err != nil {
-		return err
-	}
-	g, ok := done.Row.(*directory.Group)
-	if !ok {
-		return fault.New(fault.Internal, "The server failed to read back what it stored.")
-	}
-	snap, err := r.h.ingress.Snapshot(r.Request().Context())
-	if err != nil {
-		return err
-	}
-	defer snap.Close()
-	body, err := r.appendGroup(nil, snap, g, proj.Wants("members"))
-	if err == nil {
-		body, err = shaped(proj, body)
-	}
-	if err != nil {
-		return err
-	}
-	head := r.Response().Header()
-	head.Set("ETag", scim.ETag(g.Revision))
-	if status == http.StatusCreated {
-		head.Set(echo.HeaderLocation, r.base+"/Groups/"+g.ID)
-	}
-	return r.body(status, body)
 }
 
 // appendGroup appends a group, with its members if they are wanted.
 func (r *request) appendGroup(dst []byte, v directory.View, g *directory.Group, members bool) ([]byte, error) {
-	h := scim.Head{
-		Kind: schema.Group, ID: g.ID, Revision: g.Revision, Created: g.Created, LastModified: g.Updated,
-		Location: r.base + "/Groups/" + g.ID, Base: r.base,
-	}
+	h := r.groupHead(g)
 	var err error
 	if members {
 		h.Members = make([]scim.Ref, 0, g.Members)
