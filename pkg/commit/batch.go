@@ -53,7 +53,7 @@ func (g *group) full() bool {
 // the command must wait for the next frame. With an error the group is spoilt:
 // the command is marked as failed, and the group must be decided again.
 func (g *group) add(p *pending, now time.Time) (taken bool, err error) {
-	p.key, p.row, p.err, p.changed = "", nil, p.failed, false
+	p.key, p.row, p.err, p.changed, p.outcome = "", nil, p.failed, false, directory.Outcome{}
 	switch {
 	case p.failed != nil:
 	case p.request.Command == nil: // asks only for a fresh state
@@ -108,6 +108,7 @@ func (g *group) take(p *pending, now time.Time) (full bool, err error) {
 		g.lastID, g.lastAt = out.Events[len(out.Events)-1].ID, stamp.At
 		p.changed = true
 	}
+	p.outcome = directory.Outcome{Deviations: out.Deviations, Notes: out.Notes}
 	if out.Resource != "" {
 		p.key = out.Resource
 		if p.row, err = g.changes.Get(out.Resource); err != nil {
@@ -128,7 +129,9 @@ func (g *group) nextAt(now time.Time) time.Time {
 
 func (g *group) answer(seq uint64) {
 	for _, p := range g.decided {
-		p.done <- answer{result: Result{Row: p.row, Key: p.key, Seq: seq, Changed: p.changed}, err: p.err}
+		p.done <- answer{result: Result{
+			Row: p.row, Key: p.key, Seq: seq, Changed: p.changed, Deviations: p.outcome.Deviations, Notes: p.outcome.Notes,
+		}, err: p.err}
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/replica"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 const (
@@ -73,6 +74,9 @@ type Result struct {
 	Seq uint64
 	// Changed says whether anything was appended.
 	Changed bool
+	// Deviations and Notes are the outcome's.
+	Deviations []lenience.Deviation
+	Notes      directory.Notes
 }
 
 // Committer serves one partition. Submit is safe for concurrent use; Run is
@@ -100,7 +104,8 @@ type pending struct {
 	row     directory.Row
 	err     error
 	changed bool
-	failed  error // an internal failure: do not decide it again
+	outcome directory.Outcome // without its events
+	failed  error             // an internal failure: do not decide it again
 }
 
 // The states of a pending command. It is either decided or given up by its

@@ -13,6 +13,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/commit"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 // CommandSubject is where the owner of partition 0 says on which subject it
@@ -41,6 +42,9 @@ type reply struct {
 	Changed bool        `json:"changed,omitempty"`
 	Key     string      `json:"key,omitempty"`
 	Row     []byte      `json:"row,omitempty"`
+	// Deviations and Notes are the result's.
+	Deviations []lenience.Deviation `json:"deviations,omitempty"`
+	Notes      directory.Notes      `json:"notes,omitzero"`
 }
 
 type replyError struct {
@@ -99,7 +103,7 @@ func (i *Ingress) serveCommands(ctx context.Context) (stop func(), err error) {
 }
 
 func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
-	out := reply{Seq: res.Seq, Changed: res.Changed, Key: string(res.Key)}
+	out := reply{Seq: res.Seq, Changed: res.Changed, Key: string(res.Key), Deviations: res.Deviations, Notes: res.Notes}
 	if err == nil && res.Row != nil {
 		out.Row, err = directory.EncodeRow(res.Row)
 	}
@@ -203,7 +207,7 @@ func readReply(b []byte) (res commit.Result, moved bool, err error) {
 	if e := in.Error; e != nil {
 		return commit.Result{}, false, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason)
 	}
-	res = commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key)}
+	res = commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key), Deviations: in.Deviations, Notes: in.Notes}
 	if len(in.Row) > 0 {
 		if res.Row, err = directory.DecodeRow(res.Key, in.Row); err != nil {
 			return commit.Result{}, false, err
