@@ -37,6 +37,9 @@ type MapDirectoryAttributes struct {
 	Organization string                    `json:"organization"`
 	Directory    string                    `json:"directory"`
 	Mappings     []events.AttributeMapping `json:"mappings"`
+	// KeepFallbacks is for callers that see of a mapping no more than its first
+	// source: where that is unchanged, so is what follows it, and the default.
+	KeepFallbacks bool `json:"keep_fallbacks,omitempty"`
 }
 
 func (MapDirectoryAttributes) name() string { return "MapDirectoryAttributes" }
@@ -86,7 +89,11 @@ func (c MapDirectoryAttributes) decide(d *decision) error {
 	}
 	d.resource = Make(TableDirectory, dir.ID)
 	kind, _ := dir.Kinds()
-	list, err := normalMapping(kind, c.Mappings)
+	wanted := c.Mappings
+	if c.KeepFallbacks {
+		wanted = withFallbacks(wanted, dir.Mappings)
+	}
+	list, err := normalMapping(kind, wanted)
 	if err != nil {
 		return err
 	}
@@ -94,6 +101,20 @@ func (c MapDirectoryAttributes) decide(d *decision) error {
 		return nil
 	}
 	return d.emit(dir.event(), events.DirectoryAttributesMapped{Mappings: list})
+}
+
+// withFallbacks returns the wanted mappings, each as it is where the first source
+// of its key is the same.
+func withFallbacks(wanted, have []events.AttributeMapping) []events.AttributeMapping {
+	out := slices.Clone(wanted)
+	for i, w := range out {
+		for _, h := range have {
+			if h.Key == w.Key && len(w.Sources) <= 1 && slices.Equal(w.Sources, h.Sources[:min(1, len(h.Sources))]) {
+				out[i] = h
+			}
+		}
+	}
+	return out
 }
 
 func sameMapping(a, b events.AttributeMapping) bool {

@@ -138,7 +138,7 @@ func TestUnimplemented(t *testing.T) {
 	want := []string{
 		"AssignGroupsForDirectory", "AssignRoles", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
 		"GetOrganizationUserManagementSetting", "GetPortalLinks", "RegenerateDirectorySecret", "SearchOrganization", "TriggerDirectorySync",
-		"UpdateAttributes", "UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain", "UpdateOrganizationSettings",
+		"UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain", "UpdateOrganizationSettings",
 		"UpsertUserManagementSettings", "VerifyDomain",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

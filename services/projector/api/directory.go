@@ -190,7 +190,7 @@ func (s *directoryService) message(v directory.View, d *directory.Directory) (*d
 			TotalUsers: clamp(n.Users), TotalGroups: clamp(n.Groups),
 			GroupUpdatedAt: stamp(n.GroupsUpdated), UserUpdatedAt: stamp(n.UsersUpdated),
 		},
-		RoleAssignments: &directories.RoleAssignments{}, AttributeMappings: &directories.AttributeMappings{},
+		RoleAssignments: &directories.RoleAssignments{}, AttributeMappings: wireMappings(d),
 		Status: setup(d, n, len(secrets)).String(), GroupsTracked: "ALL",
 	}, nil
 }

@@ -44,6 +44,8 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		organizations.RegisterOrganizationServiceHandlerServer(ctx, mux, s.organizations),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerServer(ctx, mux, s.endpoints),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerServer(ctx, mux, s.policies),
+		rollcallv1.RegisterDirectorySchemaServiceHandlerServer(ctx, mux, s.schemas),
+		rollcallv1.RegisterAttributeMappingServiceHandlerServer(ctx, mux, s.mappings),
 	); err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ type services struct {
 	domains       *domainService
 	endpoints     *endpointService
 	policies      *policyService
+	schemas       *schemaService
+	mappings      *mappingService
 }
 
 func newServices(c *core) services {
@@ -25,6 +27,8 @@ func newServices(c *core) services {
 		domains:       &domainService{core: c},
 		endpoints:     &endpointService{core: c},
 		policies:      &policyService{core: c},
+		schemas:       &schemaService{core: c},
+		mappings:      &mappingService{core: c},
 	}
 }
 
@@ -50,5 +54,15 @@ type endpointService struct {
 
 type policyService struct {
 	rollcallv1.UnimplementedDirectoryPolicyServiceServer
+	core *core
+}
+
+type schemaService struct {
+	rollcallv1.UnimplementedDirectorySchemaServiceServer
+	core *core
+}
+
+type mappingService struct {
+	rollcallv1.UnimplementedAttributeMappingServiceServer
 	core *core
 }
