@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/rollcallhq/rollcall/events"
@@ -343,6 +344,11 @@ func TestWhatReceiversKnow(t *testing.T) {
 			live := func(t public.Type) bool { return !strings.HasSuffix(string(t), "deleted") }
 			if isCreated := strings.HasSuffix(string(a.Type), "created"); again && live(was.Type) == isCreated && a.Type.Object() != "Directory" || !again && !isCreated && a.Type.Object() != "Directory" {
 				t.Fatalf("%s follows %q of %s", a.Type, was.Type, h.ID)
+			}
+			if again && a.Type == was.Type && strings.HasSuffix(string(a.Type), "updated") {
+				if now := data(t, a); cmp.Equal(now, data(t, was.Announcement), cmpopts.IgnoreFields(public.Head{}, "Version"), cmpopts.IgnoreFields(public.Organization{}, "Version", "UpdateTime")) {
+					t.Fatalf("%s of %s is told twice with the same: %+v", a.Type, h.ID, now)
+				}
 			}
 			known[h.ID] = last{a, h.Version}
 		}
