@@ -16,51 +16,90 @@ var owned = map[string]bool{"schemas": true, "id": true, "meta": true, "password
 // Canonicalize brings a decoded body into canonical form. It does not change
 // body and shares nothing with it.
 //
-// Attributes and extensions that the schema does not know are kept: they are
-// the customer's data, and reach receivers as raw attributes. Of names that
-// differ by case only, the last in byte order counts.
+// If rd lets it, attributes and extensions that the schema does not know are
+// kept: they are the customer's data, and reach receivers as raw attributes. So
+// are names that are written in another notation than that of a JSON resource
+// (RFC 7643 section 3). Of names that differ by case only, the last in byte order
+// counts. What only the server writes is passed over (RFC 7644 section 3.3).
 //
-// Errors: Invalid with the reason invalidValue.
+// Errors: Invalid with the reason invalidValue, or what rd refuses.
 func Canonicalize(rd *lenience.Reading, kind *schema.Resource, body map[string]any) (Resource, error) {
-	out := make(Resource, len(body)+1)
+	c := &canonical{rd: rd, kind: kind, out: make(Resource, len(body)+1)}
+	err := c.resource(body)
+	return c.out, err
+}
+
+// canonical is a Canonicalize under way.
+type canonical struct {
+	rd   *lenience.Reading
+	kind *schema.Resource
+	out  Resource
+	// members is what the body says of a group's members, which are kept apart.
+	members any
+}
+
+func (c *canonical) resource(body map[string]any) error {
+	var seen names
 	// A map has no order, and the outcome must not depend on one.
 	for _, name := range slices.Sorted(maps.Keys(body)) {
 		value := body[name]
-		if value == nil || name == "" || owned[strings.ToLower(name)] {
+		if name == "" || owned[strings.ToLower(name)] {
 			continue
 		}
-		urn, rest := kind.Split(name)
-		s := kind.Schema(urn)
+		urn, rest := c.kind.Split(name)
+		if urn == "" && rest == name {
+			if err := c.put(&seen, "", name, value); err != nil {
+				return err
+			}
+			continue
+		}
+		if value == nil {
+			continue
+		}
+		if c.kind.Malformed(name) {
+			if err := c.rd.Tolerate(lenience.MalformedURN, or(urn, c.kind.Core.ID)); err != nil {
+				return err
+			}
+		}
 		var err error
-		switch {
+		switch s := c.kind.Schema(urn); {
 		case s == nil: // an unregistered extension
-			putOpaque(out, name, value)
+			if err = c.rd.Tolerate(lenience.UnknownExtension, name); err == nil {
+				putOpaque(c.out, name, value)
+			}
 		case rest == "": // a block of attributes under its URN
-			err = block(rd, kind, out, urn, value)
+			err = c.block(s, value)
 		default:
-			err = put(rd, kind, out, urn, rest, value)
+			if err = c.rd.Tolerate(lenience.QualifiedName, name); err == nil {
+				err = c.put(nil, urn, rest, value)
+			}
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // block puts the attributes of a schema's block where they belong.
-func block(rd *lenience.Reading, kind *schema.Resource, out Resource, urn string, value any) error {
+func (c *canonical) block(s *schema.Schema, value any) error {
+	urn := s.ID
+	if s == c.kind.Core {
+		urn = ""
+		if err := c.rd.Tolerate(lenience.QualifiedName, s.ID); err != nil {
+			return err
+		}
+	}
 	m, ok := value.(map[string]any)
 	if !ok {
 		if schema.Opaque(value) == nil {
-			return nil
+			return c.rd.Tolerate(lenience.EmptyString, s.ID)
 		}
-		return fault.New(fault.Invalid, "%s must be an object.", urn).Because(fault.InvalidValue)
+		return fault.New(fault.Invalid, "%s must be an object.", s.ID).Because(fault.InvalidValue)
 	}
-	if urn == kind.Core.ID {
-		urn = ""
-	}
+	var seen names
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if err := put(rd, kind, out, urn, name, m[name]); err != nil {
+		if err := c.put(&seen, urn, name, m[name]); err != nil {
 			return err
 		}
 	}
@@ -69,27 +108,44 @@ func block(rd *lenience.Reading, kind *schema.Resource, out Resource, urn string
 
 // put sets one attribute of the core (urn is empty) or of an extension, in
 // canonical form.
-func put(rd *lenience.Reading, kind *schema.Resource, out Resource, urn, name string, value any) error {
-	if value == nil || name == "" || owned[strings.ToLower(name)] {
+func (c *canonical) put(seen *names, urn, name string, value any) error {
+	if name == "" || owned[strings.ToLower(name)] {
 		return nil
 	}
 	attr, dotted, _ := strings.Cut(name, ".")
-	a, urn := kind.Find(urn, attr)
-	switch {
-	case a == nil, dotted != "" && (a.MultiValued || a.Sub(dotted) == nil):
-		to, done := open(out, urn)
-		putOpaque(to, name, value)
-		done()
-		return nil
-	case a.Mutability == schema.ReadOnly, a.Name == "members":
+	a, in := c.kind.Find(urn, attr)
+	if a != nil && dotted == "" {
+		if err := seen.add(c.rd, a, name); err != nil {
+			return err
+		}
+	}
+	if value == nil {
 		return nil
 	}
-	to, done := open(out, urn)
+	if a == nil || dotted != "" && (a.MultiValued || a.Sub(dotted) == nil) {
+		return c.unknown(in, name, value)
+	}
+	if in != urn {
+		if err := c.rd.Tolerate(lenience.UnqualifiedExtension, a.Path()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case in == "" && a.Name == "members" && c.kind.Is(schema.Group):
+		c.members = value
+		return nil
+	case !a.Kept():
+		return nil
+	}
+	to, done := open(c.out, in)
 	defer done()
 	if dotted != "" { // name.givenName, as one vendor writes it in PATCH
+		if err := c.rd.Tolerate(lenience.DottedName, a.Path()+"."+dotted); err != nil {
+			return err
+		}
 		value = map[string]any{dotted: value}
 	}
-	v, err := a.Coerce(rd, value)
+	v, err := a.Coerce(c.rd, value)
 	if err != nil {
 		return err
 	}
@@ -101,6 +157,25 @@ func put(rd *lenience.Reading, kind *schema.Resource, out Resource, urn, name st
 	if v != nil {
 		to[a.Name] = v
 	}
+	return nil
+}
+
+// unknown keeps an attribute that no schema describes, under the name that it
+// came with.
+func (c *canonical) unknown(urn, name string, value any) error {
+	if value = schema.Opaque(value); value == nil {
+		return nil
+	}
+	path := name
+	if urn != "" {
+		path = urn + ":" + name
+	}
+	if err := c.rd.Tolerate(lenience.UnknownAttribute, path); err != nil {
+		return err
+	}
+	to, done := open(c.out, urn)
+	to[name] = value
+	done()
 	return nil
 }
 
@@ -128,4 +203,30 @@ func putOpaque(to map[string]any, name string, value any) {
 	if value = schema.Opaque(value); value != nil {
 		to[name] = value
 	}
+}
+
+// names are the attributes of an object that were named so far, to find those
+// that were named twice.
+type names struct {
+	seen []*schema.Attribute
+	odd  bool // one was named in another case than the schema's
+}
+
+func (n *names) add(rd *lenience.Reading, a *schema.Attribute, name string) error {
+	if n == nil {
+		return nil
+	}
+	n.odd = n.odd || name != a.Name
+	if n.odd && slices.Contains(n.seen, a) {
+		return rd.Tolerate(lenience.RepeatedName, a.Path())
+	}
+	n.seen = append(n.seen, a)
+	return nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
 // Resource is a SCIM resource in canonical form: attribute names in the
@@ -62,8 +63,13 @@ func Decode(b []byte) (Resource, error) {
 // Object reads a body that must be one JSON object of bounded depth.
 //
 // Errors: Invalid with the reason invalidSyntax.
-func Object(b []byte) (map[string]any, error) {
-	b = bytes.TrimPrefix(b, []byte("\xEF\xBB\xBF")) // some clients begin with a byte order mark
+func Object(rd *lenience.Reading, b []byte) (map[string]any, error) {
+	if rest, marked := bytes.CutPrefix(b, []byte("\xEF\xBB\xBF")); marked { // some clients begin with a byte order mark
+		if err := rd.Tolerate(lenience.ByteOrderMark, ""); err != nil {
+			return nil, err
+		}
+		b = rest
+	}
 	if depth(b) > MaxDepth {
 		return nil, fault.New(fault.Invalid, "The body nests deeper than %d levels.", MaxDepth).Because(fault.InvalidSyntax)
 	}

@@ -60,16 +60,17 @@ const (
 	StringNumber Cause = "string_number"
 	// StringComplex: a text for a complex value, taken as its value.
 	StringComplex Cause = "string_complex"
+	// ObjectForValue: an object with a value, where the value itself belongs.
+	ObjectForValue Cause = "object_for_value"
 	// SingleForList: one value where a list belongs.
 	SingleForList Cause = "single_for_list"
 	// ListForSingle: a list of one where a single value belongs.
 	ListForSingle Cause = "list_for_single"
 	// EmptyString: an empty text for no value (RFC 7643 section 2.5 knows null and []).
 	EmptyString Cause = "empty_string"
-	// HollowValue: an element of a list that says what a value is for and has none.
+	// HollowValue: an element of a list that is null, or says what a value is for
+	// and has none.
 	HollowValue Cause = "hollow_value"
-	// RepeatedValue: a list has the same value twice.
-	RepeatedValue Cause = "repeated_value"
 	// DateForm: a date that is no xsd:dateTime, such as one without a time.
 	DateForm Cause = "date_form"
 	// BinaryForm: base64 with line breaks or in the alphabet for URLs.
@@ -158,11 +159,11 @@ var rules = map[Cause]rule{
 	StringBoolean:        {fault.InvalidValue, "is a boolean sent as text; send true or false without quotes"},
 	StringNumber:         {fault.InvalidValue, "is a number sent as text; send it without quotes"},
 	StringComplex:        {fault.InvalidValue, "is a text; send an object with its value"},
+	ObjectForValue:       {fault.InvalidValue, "is an object; send the value itself"},
 	SingleForList:        {fault.InvalidValue, "is a single value; send a list"},
 	ListForSingle:        {fault.InvalidValue, "is a list; send the single value"},
 	EmptyString:          {fault.InvalidValue, "is an empty text; send null or leave it out to say that there is no value"},
-	HollowValue:          {fault.InvalidValue, "has a value that only says what it is for; send its value or leave it out"},
-	RepeatedValue:        {fault.InvalidValue, "has the same value twice; send it once"},
+	HollowValue:          {fault.InvalidValue, "has an element without a value; send its value or leave it out"},
 	DateForm:             {fault.InvalidValue, "is not a date and time such as 2026-01-31T10:00:00Z"},
 	BinaryForm:           {fault.InvalidValue, "is not base64 in the alphabet of RFC 4648 section 4"},
 	MalformedReference:   {fault.InvalidValue, "is not a URI"},

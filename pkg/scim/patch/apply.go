@@ -116,7 +116,7 @@ func (p *patching) isBlock(op *Op) bool {
 func (p *patching) dropHollow() {
 	for _, a := range p.kind.Core.Attributes {
 		if have, ok := p.to[a.Name].([]any); ok {
-			if have = slices.DeleteFunc(have, a.Hollow); len(have) == 0 {
+			if have = a.Distinct(slices.DeleteFunc(have, a.Hollow)); len(have) == 0 {
 				delete(p.to, a.Name)
 			} else {
 				p.to[a.Name] = have

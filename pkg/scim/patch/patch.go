@@ -61,7 +61,7 @@ var (
 // Errors: Invalid with the reason invalidSyntax, invalidValue, invalidPath or
 // noTarget; TooLarge above MaxOperations.
 func Parse(rd *lenience.Reading, kind *schema.Resource, body []byte) (Request, error) {
-	m, err := scim.Object(body)
+	m, err := scim.Object(rd, body)
 	if err != nil {
 		return Request{}, err
 	}

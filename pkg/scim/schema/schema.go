@@ -6,7 +6,10 @@
 // filters, PATCH (the packages above).
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Type is an attribute's data type (RFC 7643 section 2.3).
 type Type string
@@ -62,8 +65,11 @@ type Attribute struct {
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
 
-	subs map[string]*Attribute
-	path string
+	subs   map[string]*Attribute
+	path   string
+	hollow bool // an element of type and primary alone says nothing
+	// requires says that a value has required parts.
+	requires bool
 }
 
 // Path is how the attribute is named in a PATCH or a filter, with the URN of its
@@ -206,6 +212,8 @@ func names(as []*Attribute, prefix string) map[string]*Attribute {
 		m[a.Name], m[strings.ToLower(a.Name)] = a, a
 		if len(a.SubAttributes) > 0 {
 			a.subs = names(a.SubAttributes, a.path+".")
+			a.requires = slices.ContainsFunc(a.SubAttributes, func(s *Attribute) bool { return s.Required })
+			a.hollow = a.subs["value"] != nil || a.path == "addresses"
 		}
 	}
 	return m
