@@ -77,19 +77,19 @@ func payloads() []events.Payload {
 }
 
 // grown holds values of types that were given further fields since they were
-// introduced, each under the type, a plus, and the field that is new. Like the
+// introduced, each under the type, a dash, and the field that is new. Like the
 // values above they never change.
 func grown() map[string]events.Payload {
 	attributes := json.RawMessage(`{"displayName":"R & D"}`)
 	return map[string]events.Payload{
-		"user.created.v1+previous": events.UserCreated{
+		"user.created.v1-previous": events.UserCreated{
 			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
 			Previous:  "diruser_000000000000000007",
 		},
-		"group.created.v1+previous": events.GroupCreated{
+		"group.created.v1-previous": events.GroupCreated{
 			GroupState: events.GroupState{GroupNames: events.GroupNames{DisplayName: "R & D"}, Attributes: attributes}, Previous: "dirgroup_000000000000000007",
 		},
-		"group.members_added.v1+resolved": events.GroupMembersAdded{Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>", "zoë@acme.example"}},
+		"group.members_added.v1-resolved": events.GroupMembersAdded{Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>", "zoë@acme.example"}},
 	}
 }
 
@@ -164,7 +164,7 @@ func TestEveryTypeIsHeld(t *testing.T) {
 	for _, f := range found {
 		name := strings.TrimSuffix(filepath.Base(f), ".json")
 		if p, ok := grown()[name]; ok {
-			if typ, _, _ := strings.Cut(name, "+"); typ != string(p.Type()) {
+			if typ, _, _ := strings.Cut(name, "-"); typ != string(p.Type()) {
 				t.Errorf("%s holds a %s", name, p.Type())
 			}
 			continue

@@ -19,6 +19,9 @@ type Head struct {
 // directory does not know are left out; the lists and objects are always there.
 type User struct {
 	Head
+	// PreviousID is the id of the deleted user who came back as this one: the
+	// application's record of that user goes on.
+	PreviousID          string          `json:"previous_id,omitempty"`
 	DirectoryProviderID string          `json:"dp_id,omitempty"` // SCIM externalId
 	PreferredUsername   string          `json:"preferred_username,omitempty"`
 	Email               string          `json:"email,omitempty"`
@@ -94,6 +97,7 @@ type DeletedUser struct {
 // Group is the data of GroupCreated and GroupUpdated.
 type Group struct {
 	Head
+	PreviousID    string          `json:"previous_id,omitempty"` // of the deleted group that came back as this one
 	DisplayName   string          `json:"display_name"`
 	ExternalID    *string         `json:"external_id"` // null when the provider sent none
 	RawAttributes json.RawMessage `json:"raw_attributes"`

@@ -33,6 +33,8 @@ func data() map[string]any {
 		CustomAttributes: map[string]any{"mobile_phone_number": "+1-202-555-0100"}, RawAttributes: json.RawMessage(`{"userName":"mara","title":"Editor & <chief>"}`),
 	}
 	bare := public.User{Head: head, Groups: []public.GroupRef{}, Roles: []public.RoleRef{}, CustomAttributes: map[string]any{}, RawAttributes: json.RawMessage(`{}`)}
+	returned := bare
+	returned.PreviousID = "diruser_100000000000000000"
 	id := "g1"
 	deleted := at.UTC()
 	organization := public.Organization{
@@ -47,17 +49,19 @@ func data() map[string]any {
 	off := connection
 	off.Enabled = false
 	return map[string]any{
-		string(public.UserCreated):              full,
-		string(public.UserUpdated) + "-bare":    bare,
-		string(public.UserDeleted):              public.DeletedUser{Head: head, DirectoryProviderID: "00u1abcd", Email: "mara@acme.example", Reason: public.ReasonDeactivated},
-		string(public.GroupCreated):             public.Group{Head: group, DisplayName: "Editors", RawAttributes: json.RawMessage(`{"displayName":"Editors"}`)},
-		string(public.GroupUpdated) + "-linked": public.Group{Head: group, DisplayName: "Editors", ExternalID: &id, RawAttributes: json.RawMessage(`{}`)},
-		string(public.GroupDeleted):             public.DeletedGroup{Head: group, DisplayName: "Editors", DirectoryProviderID: &id, RawAttributes: json.RawMessage(`{}`)},
-		string(public.DirectoryEnabled):         connection,
-		string(public.DirectoryDisabled):        off,
-		string(public.OrganizationCreated):      organization,
-		string(public.OrganizationUpdated):      organization,
-		string(public.OrganizationDeleted):      gone,
+		string(public.UserCreated):                full,
+		string(public.UserUpdated) + "-bare":      bare,
+		string(public.UserCreated) + "-returned":  returned,
+		string(public.GroupCreated) + "-returned": public.Group{Head: group, PreviousID: "dirgroup_100000000000000000", DisplayName: "Editors", RawAttributes: json.RawMessage(`{}`)},
+		string(public.UserDeleted):                public.DeletedUser{Head: head, DirectoryProviderID: "00u1abcd", Email: "mara@acme.example", Reason: public.ReasonDeactivated},
+		string(public.GroupCreated):               public.Group{Head: group, DisplayName: "Editors", RawAttributes: json.RawMessage(`{"displayName":"Editors"}`)},
+		string(public.GroupUpdated) + "-linked":   public.Group{Head: group, DisplayName: "Editors", ExternalID: &id, RawAttributes: json.RawMessage(`{}`)},
+		string(public.GroupDeleted):               public.DeletedGroup{Head: group, DisplayName: "Editors", DirectoryProviderID: &id, RawAttributes: json.RawMessage(`{}`)},
+		string(public.DirectoryEnabled):           connection,
+		string(public.DirectoryDisabled):          off,
+		string(public.OrganizationCreated):        organization,
+		string(public.OrganizationUpdated):        organization,
+		string(public.OrganizationDeleted):        gone,
 	}
 }
 

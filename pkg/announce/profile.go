@@ -65,7 +65,7 @@ func standard(u *directory.User) (public.User, error) {
 		}
 	}
 	return public.User{
-		Head: head(u.ID, u.Organization, u.Directory, 0), DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,
+		Head: head(u.ID, u.Organization, u.Directory, 0), PreviousID: u.Previous, DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,
 		Email: u.Address, Active: u.Active,
 		Name: a.wholeName(), GivenName: string(a.Name.GivenName), FamilyName: string(a.Name.FamilyName), Nickname: string(a.NickName),
 		Title: string(a.Title), UserType: string(a.UserType),

@@ -56,7 +56,7 @@ func (t *telling) group(before, after *directory.Group) error {
 
 // Group returns what receivers see of a group, except for its version.
 func Group(g *directory.Group) public.Group {
-	p := public.Group{Head: head(g.ID, g.Organization, g.Directory, 0), DisplayName: g.DisplayName, RawAttributes: g.Attributes}
+	p := public.Group{Head: head(g.ID, g.Organization, g.Directory, 0), PreviousID: g.Previous, DisplayName: g.DisplayName, RawAttributes: g.Attributes}
 	if g.ExternalID != "" {
 		p.ExternalID = &g.ExternalID
 	}

@@ -18,7 +18,7 @@ func TestEveryEventIsFolded(t *testing.T) {
 		t.Fatalf("the golden files are not there: %v", err)
 	}
 	for _, f := range files {
-		typ, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(f), ".json"), "+")
+		typ, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(f), ".json"), "-")
 		if !directory.Knows(events.Type(typ)) {
 			t.Errorf("%s is not folded", typ)
 		}
