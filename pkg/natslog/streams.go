@@ -28,15 +28,34 @@ const (
 	// slot. Its writers purge what a checkpoint covers; when it is full, it
 	// refuses, because dropping the oldest could drop a checkpoint.
 	AttemptsStream = "ATTEMPTS"
+	// RequestsStream holds the sync log: what providers were refused or
+	// tolerated, and when they were here, on requests.<organization>.<directory>.
+	// It is a record of best effort: bounded by bytes, by RequestsAge and, for
+	// each directory, by RequestsPerDirectory messages; the oldest go first.
+	RequestsStream = "REQUESTS"
 )
 
-// Shares of a store limit, in percent. The slack is for key-value buckets,
-// request logs and what the server keeps beside the messages.
+const (
+	// RequestsAge is how long the sync log is kept. It holds personal data.
+	RequestsAge = 30 * 24 * time.Hour
+	// RequestsPerDirectory is how many messages of one directory are kept, so that
+	// one that never rests cannot take the others' room: two days of the most that
+	// is told of a directory, two months of one that is used all the time and sends
+	// nothing unusual.
+	RequestsPerDirectory = 90_000
+)
+
+// Shares of a store limit, in percent. The slack is for key-value buckets and
+// what the server keeps beside the messages.
 const (
 	logShare      = 60
 	eventsShare   = 20
 	attemptsShare = 10
+	requestsShare = 5
 )
+
+// mostRequests is the largest share that the sync log is worth, in bytes.
+const mostRequests = 2 << 30
 
 const (
 	// MinPayload is the message limit that a server must have, in bytes: room
@@ -49,13 +68,13 @@ const (
 
 // Sizes bound the streams, in bytes of messages as the server counts them,
 // which is about what they take on disk. 0 is without bound.
-type Sizes struct{ Log, Events, Attempts int64 }
+type Sizes struct{ Log, Events, Attempts, Requests int64 }
 
 // Shares divides a store limit among the streams, so that LOG's part cannot be
 // taken by the others.
 func Shares(limit int64) Sizes {
 	part := func(percent int64) int64 { return limit / 100 * percent }
-	return Sizes{Log: part(logShare), Events: part(eventsShare), Attempts: part(attemptsShare)}
+	return Sizes{Log: part(logShare), Events: part(eventsShare), Attempts: part(attemptsShare), Requests: min(part(requestsShare), mostRequests)}
 }
 
 // Config says how the streams are kept.
@@ -119,12 +138,26 @@ func streams(c Config) []jetstream.StreamConfig {
 		Compression: jetstream.NoCompression,
 		DenyDelete:  true,
 		AllowDirect: false,
+	}, {
+		Name:        RequestsStream,
+		Description: "Rollcall's sync log: what identity providers were refused or tolerated",
+		Subjects:    []string{"requests.>"},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardOld,
+		MaxBytes:    bound(c.Sizes.Requests),
+		MaxAge:      RequestsAge,
+		Replicas:    max(1, c.Replicas),
+		Compression: jetstream.NoCompression,
+		// Nothing is denied: personal data may have to be removed by hand.
+		MaxMsgsPerSubject: RequestsPerDirectory,
+		AllowDirect:       true,
 	}}
 }
 
 // Ensure creates the streams or brings existing ones up to their definitions.
 // Bounds may shrink below what is stored: LOG and ATTEMPTS then refuse new
-// frames and keep the old, EVENTS drops its oldest.
+// frames and keep the old, EVENTS and REQUESTS drop their oldest.
 //
 // It fails with eventlog.ErrUnavailable while there is no connection or the
 // cluster cannot decide yet, and with a sentence if the server's message limit is below MinPayload,
@@ -225,8 +258,11 @@ func adopt(found, want jetstream.StreamConfig) jetstream.StreamConfig {
 	c.Compression, c.DenyDelete, c.DenyPurge = want.Compression, want.DenyDelete, want.DenyPurge
 	c.AllowDirect, c.AllowAtomicPublish = want.AllowDirect, want.AllowAtomicPublish
 	c.Replicas = max(found.Replicas, want.Replicas)
-	// No limit but the bytes may delete from these streams.
-	c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxAge = -1, -1, 0
+	// No limit but ours may delete from these streams.
+	c.MaxMsgs, c.MaxMsgsPerSubject, c.MaxAge = -1, want.MaxMsgsPerSubject, want.MaxAge
+	if c.MaxMsgsPerSubject == 0 {
+		c.MaxMsgsPerSubject = -1
+	}
 	return c
 }
 

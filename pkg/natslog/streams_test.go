@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -28,11 +29,16 @@ func config(t *testing.T, js jetstream.JetStream, name string) jetstream.StreamC
 
 func TestShares(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(natslog.Sizes{Log: 600, Events: 200, Attempts: 100}, natslog.Shares(1000)); diff != "" {
+	if diff := cmp.Diff(natslog.Sizes{Log: 600, Events: 200, Attempts: 100, Requests: 50}, natslog.Shares(1000)); diff != "" {
 		t.Errorf("shares of 1000 (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(natslog.Sizes{}, natslog.Shares(0)); diff != "" {
 		t.Errorf("shares of nothing (-want +got):\n%s", diff)
+	}
+	const disk = 1 << 40
+	s := natslog.Shares(disk)
+	if sum := s.Log + s.Events + s.Attempts + s.Requests; s.Requests != 2<<30 || sum > disk/100*95 {
+		t.Errorf("of a large disk the sync log takes %d bytes, all streams %d", s.Requests, sum)
 	}
 }
 
@@ -50,10 +56,12 @@ func TestEnsure(t *testing.T) {
 		direct   bool
 		atomic   bool
 		purge    bool
+		trimmed  bool
 	}{
-		natslog.LogStream:      {[]string{"log.*"}, sizes.Log, jetstream.DiscardNew, false, false, true},
-		natslog.EventsStream:   {[]string{"events.>"}, sizes.Events, jetstream.DiscardOld, true, true, false},
-		natslog.AttemptsStream: {[]string{"attempts.*"}, sizes.Attempts, jetstream.DiscardNew, false, false, false},
+		natslog.LogStream:      {[]string{"log.*"}, sizes.Log, jetstream.DiscardNew, false, false, true, false},
+		natslog.EventsStream:   {[]string{"events.>"}, sizes.Events, jetstream.DiscardOld, true, true, false, false},
+		natslog.AttemptsStream: {[]string{"attempts.*"}, sizes.Attempts, jetstream.DiscardNew, false, false, false, false},
+		natslog.RequestsStream: {[]string{"requests.>"}, sizes.Requests, jetstream.DiscardOld, true, false, false, true},
 	} {
 		c := config(t, js, name)
 		if diff := cmp.Diff(want.subjects, c.Subjects); diff != "" {
@@ -62,14 +70,29 @@ func TestEnsure(t *testing.T) {
 		if c.MaxBytes != want.bytes || c.Discard != want.discard || c.AllowDirect != want.direct || c.AllowAtomicPublish != want.atomic {
 			t.Errorf("%s is defined as %+v", name, c)
 		}
-		if c.Storage != jetstream.FileStorage || c.Retention != jetstream.LimitsPolicy || c.Compression != jetstream.NoCompression || c.MaxAge != 0 || c.MaxMsgs != -1 {
+		if c.Storage != jetstream.FileStorage || c.Retention != jetstream.LimitsPolicy || c.Compression != jetstream.NoCompression || c.MaxMsgs != -1 {
 			t.Errorf("%s may lose messages: %+v", name, c)
 		}
-		if !c.DenyDelete || c.DenyPurge != want.purge {
+		if trimmed := c.MaxAge == natslog.RequestsAge && c.MaxMsgsPerSubject == natslog.RequestsPerDirectory; trimmed != want.trimmed || !trimmed && (c.MaxAge != 0 || c.MaxMsgsPerSubject != -1) {
+			t.Errorf("%s is trimmed after %s, or at %d messages a subject", name, c.MaxAge, c.MaxMsgsPerSubject)
+		}
+		if c.DenyDelete == want.trimmed || c.DenyPurge != want.purge {
 			t.Errorf("%s denies delete %t and purge %t", name, c.DenyDelete, c.DenyPurge)
 		}
 	}
 	before := config(t, js, natslog.EventsStream)
+	// An installation from before the sync log gets it at its next start, and one
+	// whose bounds were moved gets them back.
+	if err := js.DeleteStream(t.Context(), natslog.RequestsStream); err != nil {
+		t.Fatal(err)
+	}
+	ensure(t, js, natslog.Config{Sizes: sizes})
+	requests := config(t, js, natslog.RequestsStream)
+	loose := requests
+	loose.MaxAge, loose.MaxMsgsPerSubject = 0, -1
+	if _, err := js.UpdateStream(t.Context(), loose); err != nil {
+		t.Fatal(err)
+	}
 	ensure(t, js, natslog.Config{Sizes: sizes})
 	changed := before
 	changed.MaxAge, changed.MaxMsgs, changed.Metadata = time.Hour, 7, map[string]string{"owner": "ops"}
@@ -81,6 +104,9 @@ func TestEnsure(t *testing.T) {
 	after := config(t, js, natslog.EventsStream)
 	if after.MaxAge != 0 || after.MaxMsgs != -1 || after.MaxBytes != sizes.Log {
 		t.Errorf("EVENTS is now %+v", after)
+	}
+	if diff := cmp.Diff(requests, config(t, js, natslog.RequestsStream), cmpopts.IgnoreFields(jetstream.StreamConfig{}, "MaxBytes")); diff != "" {
+		t.Errorf("REQUESTS was not brought back (-want +got):\n%s", diff)
 	}
 	if after.Metadata["owner"] != "ops" {
 		t.Errorf("what the operator added is gone: %v", after.Metadata)
