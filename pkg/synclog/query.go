@@ -40,3 +40,20 @@ type Status struct {
 	// Since is when the counts begin, zero if nothing is known.
 	Since time.Time
 }
+
+// Stored is a message of REQUESTS.
+type Stored struct {
+	Seq   uint64
+	Batch Batch
+	// Err says why the message could not be read; Batch is empty then.
+	Err error
+}
+
+// Extent is what REQUESTS holds.
+type Extent struct {
+	// Created tells one stream from another of the same name.
+	Created time.Time
+	// First is the first sequence that is kept, Last the last that was given; Last
+	// is at least First-1.
+	First, Last uint64
+}
