@@ -62,6 +62,13 @@ const (
 	InvalidVers   Reason = "invalidVers"
 )
 
+// The reasons that RFC 9865 section 2.1 adds.
+const (
+	InvalidCursor Reason = "invalidCursor"
+	ExpiredCursor Reason = "expiredCursor"
+	InvalidCount  Reason = "invalidCount"
+)
+
 // Error is a classified failure. Detail is shown to the caller as it stands:
 // a sentence without secrets that says what happened and what to do.
 type Error struct {

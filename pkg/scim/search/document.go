@@ -1,0 +1,175 @@
+package search
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+)
+
+// reader makes documents of rows: as much of a resource as a query looks at.
+// Decoding only that is most of what a scan saves.
+type reader struct {
+	kind *schema.Resource
+	// base is the directory's SCIM base URL.
+	base string
+	// members are the names on the top level of a stored resource to decode.
+	members           []string
+	id, meta, schemas bool
+}
+
+// want adds what a path leads to.
+func (r *reader) want(a attribute) {
+	switch name := a.member(); {
+	case name == "id":
+		r.id = true
+	case name == "meta":
+		r.meta = true
+	case name == "schemas":
+		r.schemas = true
+	case !slices.Contains(r.members, name):
+		r.members = append(r.members, name)
+	}
+}
+
+// head is what the server keeps of a resource beside its attributes.
+type head struct {
+	id               string
+	revision         uint64
+	created, updated time.Time
+	attributes       []byte
+}
+
+func headOf(row directory.Row) (h head, ok bool) {
+	switch row := row.(type) {
+	case *directory.User:
+		return head{row.ID, row.Revision, row.Created, row.Updated, row.Attributes}, true
+	case *directory.Group:
+		return head{row.ID, row.Revision, row.Created, row.Updated, row.Attributes}, true
+	}
+	return head{}, false
+}
+
+// document returns the row's resource as it would be answered, without the groups
+// of a user and the members of a group, and without what nobody wants.
+func (r *reader) document(row directory.Row) (map[string]any, error) {
+	h, ok := headOf(row)
+	if !ok {
+		return nil, nil
+	}
+	doc := make(map[string]any, len(r.members)+1)
+	if r.id {
+		doc["id"] = h.id
+	}
+	if r.meta {
+		doc["meta"] = map[string]any{
+			"resourceType": r.kind.Name, "version": scim.ETag(h.revision), "location": r.base + "/" + r.kind.Name + "s/" + h.id,
+			"created": stamp(h.created), "lastModified": stamp(h.updated),
+		}
+	}
+	var urns []any
+	if r.schemas {
+		urns = append(urns, r.kind.Core.ID)
+	}
+	for name, value := range members(h.attributes) {
+		if r.schemas && len(name) > 4 && bytes.EqualFold(name[:4], []byte("urn:")) {
+			urns = append(urns, string(name))
+		}
+		for _, m := range r.members {
+			if len(name) != len(m) || !bytes.EqualFold(name, []byte(m)) {
+				continue
+			}
+			v, err := decode(value)
+			if err != nil {
+				return nil, err
+			}
+			doc[m] = v
+		}
+	}
+	if r.schemas {
+		doc["schemas"] = urns
+	}
+	return doc, nil
+}
+
+// stamp writes a time as answers show it, so that a client that asks for what
+// is newer than the newest it has seen does not get that again.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// members yields the names and values on the top level of canonical attributes
+// as they stand there. It allocates nothing.
+func members(attributes []byte) func(yield func(name, value []byte) bool) {
+	return func(yield func(name, value []byte) bool) {
+		b := attributes
+		for i := 1; i < len(b) && b[i] == '"'; i++ {
+			end := closing(b, i)
+			if end < 0 || end+1 >= len(b) {
+				return
+			}
+			start := end + 2 // behind the colon
+			stop := after(b, start)
+			if !yield(b[i+1:end], b[start:stop]) {
+				return
+			}
+			i = stop // at the comma, or at the last brace
+		}
+	}
+}
+
+// closing returns where the string that opens at i ends, -1 if it does not.
+func closing(b []byte, i int) int {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// after returns where the value that begins at i is over.
+func after(b []byte, i int) int {
+	for depth := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			if i = closing(b, i); i < 0 {
+				return len(b)
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth < 0 {
+				return i
+			}
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(b)
+}
+
+// decode returns a value as scim.Decode would.
+func decode(value []byte) (any, error) {
+	if n := len(value); n >= 2 && value[0] == '"' && bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : n-1]), nil
+	}
+	switch string(value) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(value))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	return v, err
+}
