@@ -86,15 +86,18 @@ func (x *Tenant) Path() string {
 }
 
 // Tenant makes an organization with a domain and an enabled directory of the
-// provider, whose SCIM service is below scimBase.
+// provider ("" is a generic one), whose SCIM service is below scimBase.
 func (a *API) Tenant(t testing.TB, scimBase, domain, provider string) *Tenant {
 	t.Helper()
 	x := &Tenant{Domain: domain}
 	x.Organization = a.Must(t, http.StatusCreated, http.MethodPost, "/api/v1/organizations",
 		map[string]any{"display_name": domain, "external_id": domain}).Text("organization.id")
 	a.Must(t, http.StatusOK, http.MethodPost, "/api/v1/organizations/"+x.Organization+"/domains", map[string]any{"domain": domain})
-	x.Directory = a.Must(t, http.StatusOK, http.MethodPost, "/api/v1/organizations/"+x.Organization+"/directories",
-		map[string]any{"directory_type": "SCIM", "directory_provider": provider}).Text("directory.id")
+	dir := map[string]any{"directory_type": "SCIM"}
+	if provider != "" {
+		dir["directory_provider"] = provider
+	}
+	x.Directory = a.Must(t, http.StatusOK, http.MethodPost, "/api/v1/organizations/"+x.Organization+"/directories", dir).Text("directory.id")
 	secret := a.Must(t, http.StatusOK, http.MethodPost, x.Path()+"/secrets", nil).Text("plain_secret")
 	a.Must(t, http.StatusOK, http.MethodPatch, x.Path()+":enable", nil)
 	if x.Organization == "" || x.Directory == "" || secret == "" {

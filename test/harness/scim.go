@@ -58,7 +58,7 @@ func (s *SCIM) Do(ctx context.Context, method, path string, body any) (Answer, e
 		c.header.Set("Content-Type", MediaType+"; charset=utf-8")
 	}
 	for k, v := range s.Header {
-		if v[0] == "" {
+		if v[0] == "" && k != "User-Agent" { // which the client fills in when it is missing
 			c.header.Del(k)
 		} else {
 			c.header[k] = v

@@ -1,0 +1,170 @@
+// Package conformance holds the running binary against the SCIM standards, and
+// against what identity providers are known to send.
+//
+// testdata/rfc7643, rfc7644 and rfc9865 have one case for each requirement that
+// a server can be held to, named by its section; testdata/lenience has what is
+// tolerated beyond them, and that a strict directory refuses it; and
+// testdata/providers replays an ordinary day of each provider, with the public
+// events that it causes. test/conformance/script says how to read and write
+// them. What does not fit a conversation is a test in Go.
+//
+// All cases share one server process; each has a directory of its own. Run one
+// section with `make test PKG=./test/conformance RUN='/RFC7644/3.5.2'`.
+//
+// What must not live here: what is particular to Rollcall beyond SCIM and its
+// public events (test/e2e).
+package conformance_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollcallhq/rollcall/test/conformance/script"
+	"github.com/rollcallhq/rollcall/test/harness"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Cases wait for the disk, not for a processor.
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	os.Exit(harness.Main(m))
+}
+
+// site is the server that all cases share.
+type site struct{ *harness.Server }
+
+func TestSCIM(t *testing.T) {
+	t.Parallel()
+	x := site{harness.NewServer(t).MustStart()}
+	for _, c := range cases(t) {
+		t.Run(c.Name(), func(t *testing.T) {
+			t.Parallel()
+			x.play(t, c)
+		})
+	}
+}
+
+// play plays a case on a new directory.
+func (x site) play(t *testing.T, c script.Case) {
+	t.Helper()
+	tenant := x.tenant(t, c.Setting)
+	names := script.NewNames(script.Names{"base": tenant.SCIM.Base, "directory": tenant.Directory, "organization": tenant.Organization})
+	told := x.listen(t, tenant, c)
+	err := c.Play(t.Context(), do(tenant.SCIM), names)
+	if err == nil {
+		err = told(names)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// tenant makes a directory with the settings of a case.
+func (x site) tenant(t *testing.T, s script.Setting) *harness.Tenant {
+	t.Helper()
+	name := s.Domain
+	if name == "" {
+		name = domain(t)
+	}
+	tenant := x.API.Tenant(t, x.SCIM, name, s.Provider)
+	policy := map[string]any{}
+	if s.Domain == "" {
+		policy["domain_policy"], policy["email_policy"] = "OFF", "FOLLOW_DIRECTORY"
+	}
+	if s.Strict {
+		policy["conformance"] = "STRICT"
+	}
+	for _, change := range s.Policies {
+		if err := json.Unmarshal([]byte(change), &policy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(policy) > 0 {
+		x.API.Policy(t, tenant, policy)
+	}
+	return tenant
+}
+
+// domain names a customer after its test.
+func domain(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, r := range strings.ToLower(t.Name()) {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			b.WriteRune(r)
+		}
+	}
+	name := b.String()
+	return fmt.Sprintf("%s-%08x.example", name[:min(40, len(name))], sum(t.Name()))
+}
+
+// sum keeps long names apart (FNV-1a).
+func sum(s string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(s) {
+		h = (h ^ uint32(s[i])) * 16777619
+	}
+	return h
+}
+
+// do sends requests of a script through a connection.
+func do(s *harness.SCIM) script.Do {
+	return func(ctx context.Context, method, path string, header http.Header, body []byte) (script.Answer, error) {
+		c := *s
+		c.Header = header
+		var b any
+		if body != nil {
+			b = body
+		}
+		a, err := c.Do(ctx, method, path, b)
+		return script.Answer{Status: a.Status, Header: a.Header, Body: a.Body}, err
+	}
+}
+
+// cases reads all scripts.
+func cases(t *testing.T) []script.Case {
+	t.Helper()
+	var all []script.Case
+	names := map[string]string{}
+	root := os.DirFS("testdata")
+	err := fs.WalkDir(root, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || path.Ext(p) != ".scim" {
+			return err
+		}
+		f, err := root.Open(p)
+		if err != nil {
+			return err
+		}
+		found, err := script.Parse(p, f)
+		if err := f.Close(); err != nil {
+			return err
+		}
+		for _, c := range found {
+			if at, twice := names[c.Name()]; twice {
+				return fmt.Errorf("%s and %s both hold %s", at, p, c.Name())
+			}
+			names[c.Name()] = p
+		}
+		all = slices.Concat(all, found)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) == 0 {
+		t.Fatal("there are no scripts")
+	}
+	return all
+}
