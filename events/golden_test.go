@@ -89,6 +89,9 @@ func grown() map[string]events.Payload {
 		"group.created.v1-previous": events.GroupCreated{
 			GroupState: events.GroupState{GroupNames: events.GroupNames{DisplayName: "R & D"}, Attributes: attributes}, Previous: "dirgroup_000000000000000007",
 		},
+		"directory.policy_changed.v1-conformance": events.DirectoryPolicyChanged{DirectoryPolicy: events.DirectoryPolicy{
+			DomainPolicy: "OFF", EmailPolicy: "FOLLOW_DIRECTORY", DeactivationEvent: "USER_UPDATED", Conformance: "STRICT",
+		}},
 		"group.members_added.v1-resolved": events.GroupMembersAdded{Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>", "zoë@acme.example"}},
 	}
 }

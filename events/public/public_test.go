@@ -35,6 +35,10 @@ func data() map[string]any {
 	bare := public.User{Head: head, Groups: []public.GroupRef{}, Roles: []public.RoleRef{}, CustomAttributes: map[string]any{}, RawAttributes: json.RawMessage(`{}`)}
 	returned := bare
 	returned.PreviousID = "diruser_100000000000000000"
+	mapped := bare
+	mapped.Manager = &public.ManagerRef{ID: "26118915", Name: "Ada <A>"}
+	mapped.Address = &public.Address{Formatted: "Oslo", Region: "Viken", State: "Viken"}
+	mapped.CustomAttributes = map[string]any{"remote": true, "floor": json.Number("3"), "tags": []any{"a", "b"}}
 	id := "g1"
 	deleted := at.UTC()
 	organization := public.Organization{
@@ -51,6 +55,7 @@ func data() map[string]any {
 	return map[string]any{
 		string(public.UserCreated):                full,
 		string(public.UserUpdated) + "-bare":      bare,
+		string(public.UserUpdated) + "-mapped":    mapped,
 		string(public.UserCreated) + "-returned":  returned,
 		string(public.GroupCreated) + "-returned": public.Group{Head: group, PreviousID: "dirgroup_100000000000000000", DisplayName: "Editors", RawAttributes: json.RawMessage(`{}`)},
 		string(public.UserDeleted):                public.DeletedUser{Head: head, DirectoryProviderID: "00u1abcd", Email: "mara@acme.example", Reason: public.ReasonDeactivated},

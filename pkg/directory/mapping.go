@@ -75,7 +75,7 @@ var standard = map[string]bool{
 // reserved are the other names of the payload. A custom attribute of such a name
 // would be taken for what it is not.
 var reserved = []string{
-	"id", "organization_id", "directory_id", "version", "active", "address", "manager", "groups", "roles", "custom_attributes", "raw_attributes", "reason",
+	"id", "previous_id", "organization_id", "directory_id", "version", "active", "address", "manager", "groups", "roles", "custom_attributes", "raw_attributes", "reason",
 }
 
 // unmapped are the SCIM attributes that no source may name: the server's own,
