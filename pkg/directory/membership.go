@@ -169,7 +169,7 @@ func (m *membership) awaited() (gone, come []string, err error) {
 	}
 	kept := come[:0:0]
 	for _, value := range come {
-		fits := len(kept) < room && utf8.ValidString(value) && utf8.RuneCountInString(value) <= MaxName
+		fits := value != "" && len(kept) < room && utf8.ValidString(value) && utf8.RuneCountInString(value) <= MaxName
 		if fits {
 			n, err := m.groupsAwaiting(value)
 			if err != nil {

@@ -214,6 +214,50 @@ func consistent(t directorytest.TB, v directory.View) {
 		s := r.(*directory.Secret)
 		want[directory.Make(directory.TableDirectorySecret, s.Directory, s.ID)] = directory.HashKey(s.Hash)
 	})
+	waiting, names := map[string]uint64{}, map[directory.Key]bool{}
+	scan(t, v, directory.TablePending, func(k directory.Key, r directory.Row) {
+		group, _, _ := strings.Cut(string(k[1:]), "\x00")
+		waiting[group]++
+		names[directory.Make(0, group, string(r.(directory.Ref)))] = true
+	})
+	scan(t, v, directory.TablePendingName, func(k directory.Key, r directory.Row) {
+		parts := strings.Split(string(k[1:]), "\x00")
+		waiting[parts[0]]++
+		value := string(r.(directory.Ref))
+		if n := directory.Make(0, parts[2], value); !names[n] || parts[1] != scim.Fold(value) {
+			t.Fatalf("%q is found as pending and is not", k)
+		} else {
+			delete(names, n)
+		}
+	})
+	if len(names) > 0 {
+		t.Fatalf("not all that is pending is found by name: %v", names)
+	}
+	scan(t, v, directory.TableGroup, func(k directory.Key, r directory.Row) {
+		if g := r.(*directory.Group); g.Pending != waiting[g.ID] {
+			t.Fatalf("group %s counts %d pending values and has %d", g.ID, g.Pending, waiting[g.ID])
+		}
+	})
+	former := map[string]uint64{}
+	scan(t, v, directory.TableFormer, func(k directory.Key, r directory.Row) {
+		dir, _, _ := strings.Cut(string(k[1:]), "\x00")
+		former[dir]++
+		want[directory.Make(directory.TableFormerOrder, dir, directory.FormatID("", r.(*directory.Former).Deleted))] = k.Last()
+	})
+	for _, table := range []directory.Table{directory.TableFormerExternal, directory.TableFormerName} {
+		scan(t, v, table, func(k directory.Key, r directory.Row) {
+			parts := strings.Split(string(k[1:]), "\x00")
+			f, ok, err := directory.Get[*directory.Former](v, directory.Make(directory.TableFormer, parts[0], string(r.(directory.Ref))))
+			if err != nil || !ok || f.Next != "" || table == directory.TableFormerName && f.Name != parts[2] || table == directory.TableFormerExternal && f.ExternalID != parts[2] {
+				t.Fatalf("%q leads to %s, which is %+v (%v)", k, r, f, err)
+			}
+		})
+	}
+	scan(t, v, directory.TableCounts, func(k directory.Key, r directory.Row) {
+		if c := r.(*directory.Counts); c.Former != former[k.Last()] || c.Pending != waiting[k.Last()] {
+			t.Fatalf("%s counts %+v, there are %d former and %d pending ones", k.Last(), c, former[k.Last()], waiting[k.Last()])
+		}
+	})
 	counted := map[string]uint64{}
 	for _, table := range []directory.Table{directory.TableUserChunk, directory.TableGroupChunk} {
 		scan(t, v, table, func(k directory.Key, r directory.Row) {
@@ -244,7 +288,7 @@ func consistent(t directorytest.TB, v directory.View) {
 	for _, table := range []directory.Table{
 		directory.TableMemberOf, directory.TableUserName, directory.TableUserExternal, directory.TableUserDisplay, directory.TableUserEmail,
 		directory.TableGroupDisplay, directory.TableGroupExternal, directory.TableOrganizationName, directory.TableDomainName,
-		directory.TableOrgDirectory, directory.TableDirectorySecret,
+		directory.TableOrgDirectory, directory.TableDirectorySecret, directory.TableFormerOrder,
 	} {
 		scan(t, v, table, func(k directory.Key, r directory.Row) { got[k] = string(r.(directory.Ref)) })
 	}
@@ -270,6 +314,11 @@ func everyEdgeHasEnds(t directorytest.TB, v directory.View) {
 	scan(t, v, directory.TableCounts, func(k directory.Key, _ directory.Row) { need(t, there, k.Last(), k) })
 	scan(t, v, directory.TableDomain, func(k directory.Key, r directory.Row) { need(t, there, r.(*directory.Domain).Organization, k) })
 	scan(t, v, directory.TableSecret, func(k directory.Key, r directory.Row) { need(t, there, r.(*directory.Secret).Directory, k) })
+	for _, table := range []directory.Table{
+		directory.TableFormer, directory.TableFormerExternal, directory.TableFormerName, directory.TableFormerOrder, directory.TablePending, directory.TablePendingName,
+	} {
+		scan(t, v, table, func(k directory.Key, _ directory.Row) { need(t, there, strings.Split(string(k[1:]), "\x00")[0], k) })
+	}
 	scan(t, v, directory.TableMember, func(k directory.Key, _ directory.Row) {
 		for _, id := range strings.Split(strings.TrimSuffix(string(k[1:]), "\x00"), "\x00") {
 			need(t, there, id, k)
