@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -108,6 +109,8 @@ func object(v any) (map[string]any, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "The details could not be written.")
 	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber() // a provider may send numbers that Go has no type for
 	var m map[string]any
-	return m, json.Unmarshal(b, &m)
+	return m, dec.Decode(&m)
 }

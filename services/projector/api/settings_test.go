@@ -14,10 +14,12 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/rollcallhq/rollcall/events"
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1/rollcallv1connect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories/directoriesconnect"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 )
 
 const badge = `{"id":"urn:acme:1.0:User","name":"Acme","description":"R & D <ours>","attributes":[{"name":"badge","type":"string"},{"name":"level","type":"integer"}]}`
@@ -156,6 +158,28 @@ func TestMappedUser(t *testing.T) {
 		"given": "mara", "family": "Quist", "detail": "mara", "custom": map[string]any{"shown": "Mara Quist", "plan": "pro"},
 	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestUser_largeNumber says that a number that no type holds is no reason not to
+// show a user.
+func TestUser_largeNumber(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	dir := s.directory(t, org)
+	base := "/api/v1/organizations/" + org + "/directories/" + dir
+	s.happened(t, events.Event{Organization: org, Directory: dir, Resource: directory.PrefixUser}, events.UserCreated{UserState: events.UserState{
+		UserNames: events.UserNames{UserName: "mara"}, Active: true, Attributes: json.RawMessage(`{"userName":"mara","debt":[1e999,7]}`),
+	}})
+	s.ok(t, 200, "PUT", base+"/attribute_mappings", `{"mappings":[{"key":"debt","sources":["debt"]}]}`)
+	for query, want := range map[string]any{"": nil, "?include_detail=true": []any{"1e999", 7.0}} {
+		m := s.ok(t, 200, "GET", base+"/users"+query, "")
+		for _, where := range []string{"custom_attributes", "raw_attributes"} {
+			if diff := cmp.Diff(want, at(m, "users", 0, "user_detail", where, "debt")); diff != "" {
+				t.Errorf("%s of %q (-want +got):\n%s", where, query, diff)
+			}
+		}
 	}
 }
 

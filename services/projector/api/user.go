@@ -157,12 +157,37 @@ func (s *directoryService) user(v directory.View, u *directory.User, detail bool
 }
 
 // structOf turns whatever encoding/json can write into a Struct, which by
-// itself takes a few types only.
+// itself takes a few types only. Its numbers are of 64 bits; one that does not
+// fit, such as 1e999, becomes its text.
 func structOf(fields map[string]any) (*structpb.Struct, error) {
-	b, err := json.Marshal(fields)
+	b, err := json.Marshal(fitting(fields))
 	if err != nil {
 		return nil, err
 	}
 	s := &structpb.Struct{}
 	return s, s.UnmarshalJSON(b)
+}
+
+// fitting returns a copy of a value in which numbers that are too large for 64
+// bits are texts.
+func fitting(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if _, err := v.Float64(); err != nil {
+			return v.String()
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = fitting(e)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, e := range v {
+			out[name] = fitting(e)
+		}
+		return out
+	}
+	return v
 }

@@ -251,8 +251,10 @@ func fieldsOf(v any, err error) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
 	var m map[string]any
-	return m, json.Unmarshal(b, &m)
+	return m, dec.Decode(&m)
 }
 
 func (s *server) fetchToken(t *testing.T) string {
