@@ -63,10 +63,12 @@ func Error(status int, reason fault.Reason, detail string) []byte {
 // List writes a ListResponse (RFC 7644 section 3.4.2) around resources that
 // are JSON already.
 type List struct {
-	// Total counts all matches; Start is 1-based.
+	// Total counts all matches. Start is 1-based, and 0 on a page by cursor.
 	Total, Start int
-	resources    []byte
-	n            int
+	// Next and Previous are cursors (RFC 9865 section 2), empty if there are none.
+	Next, Previous string
+	resources      []byte
+	n              int
 }
 
 // Add appends one resource through write, which appends its JSON to dst.
@@ -81,15 +83,26 @@ func (l *List) Add(write func(dst []byte) []byte) {
 // Len returns how many resources were added.
 func (l *List) Len() int { return l.n }
 
+// Size returns how many bytes the resources have.
+func (l *List) Size() int { return len(l.resources) }
+
 // Body returns the whole message.
 func (l *List) Body() []byte {
-	b := make([]byte, 0, len(l.resources)+192)
+	b := make([]byte, 0, len(l.resources)+len(l.Next)+len(l.Previous)+256)
 	b = append(b, `{"schemas":["`+ListResponseURN+`"],"totalResults":`...)
 	b = strconv.AppendInt(b, int64(l.Total), 10)
-	b = append(b, `,"startIndex":`...)
-	b = strconv.AppendInt(b, int64(l.Start), 10)
+	if l.Start > 0 {
+		b = append(b, `,"startIndex":`...)
+		b = strconv.AppendInt(b, int64(l.Start), 10)
+	}
 	b = append(b, `,"itemsPerPage":`...)
 	b = strconv.AppendInt(b, int64(l.n), 10)
+	if l.Previous != "" {
+		b = quote(append(b, `,"previousCursor":`...), l.Previous)
+	}
+	if l.Next != "" {
+		b = quote(append(b, `,"nextCursor":`...), l.Next)
+	}
 	b = append(b, `,"Resources":[`...)
 	b = append(b, l.resources...)
 	return append(b, "]}"...)

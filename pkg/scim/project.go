@@ -16,6 +16,9 @@ const MaxProjection = 200
 type Projection struct {
 	kind *schema.Resource
 	only bool
+	// restricted says that an extension has attributes that are returned always,
+	// never, or on request only (RFC 7643 section 7).
+	restricted bool
 	// tops maps the lower-case name of a top-level attribute, or of an
 	// extension's URN, to what is named below it.
 	tops map[string]*below
@@ -43,7 +46,7 @@ func NewProjection(kind *schema.Resource, attributes, excluded []string) (Projec
 	if len(list) > MaxProjection {
 		return Projection{}, fault.New(fault.Invalid, "%d attributes are listed; at most %d are allowed.", len(list), MaxProjection).Because(fault.InvalidValue)
 	}
-	p := Projection{kind: kind, only: len(attributes) > 0}
+	p := Projection{kind: kind, only: len(attributes) > 0, restricted: restricted(kind)}
 	if len(list) == 0 {
 		return p, nil
 	}
@@ -55,6 +58,20 @@ func NewProjection(kind *schema.Resource, attributes, excluded []string) (Projec
 	}
 	p.tops = root.parts
 	return p, nil
+}
+
+// restricted reports whether an extension says of an attribute that it is
+// returned otherwise than by default. Nothing in the core does.
+func restricted(kind *schema.Resource) bool {
+	special := func(a *schema.Attribute) bool { return a.Returned != schema.Default }
+	for _, e := range kind.Extensions {
+		for _, a := range e.Attributes {
+			if special(a) || slices.ContainsFunc(a.SubAttributes, special) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func named(list []string) []string {
@@ -117,7 +134,7 @@ func (p Projection) Wants(name string) bool {
 // Whole reports whether every attribute is wanted, but perhaps the given ones.
 // A server that leaves those out itself then need not call Append.
 func (p Projection) Whole(but ...string) bool {
-	if p.only {
+	if p.only || p.restricted {
 		return false
 	}
 	for name := range p.tops {
@@ -157,19 +174,81 @@ func (p Projection) Apply(r Resource) Resource {
 
 func (p Projection) keep(name string, v any) any {
 	b := p.tops[strings.ToLower(name)]
-	if b == nil && p.kind != nil {
-		// An Enterprise attribute may be named without its URN.
-		if s := p.kind.Extension(name); s != nil {
-			b = p.unqualified(s)
-		}
-	}
-	if always(name) {
+	if always(name) || p.kind == nil {
 		return v
 	}
-	if p.only {
-		return b.only(v)
+	if s := p.kind.Extension(name); s != nil {
+		if b == nil { // an attribute of it may be named without its URN
+			b = p.unqualified(s)
+		}
+		return p.block(s, b, v)
 	}
-	return b.without(v)
+	a, _ := p.kind.Find("", name)
+	return p.shape(a, b, false, v)
+}
+
+// block returns what is left of an extension's attributes.
+func (p Projection) block(s *schema.Schema, b *below, v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return p.shape(nil, b, false, v)
+	}
+	whole := b != nil && b.whole
+	return fields(m, func(name string, x any) any {
+		part := b.part(name)
+		if whole && !p.only {
+			part = b // each of them is left out
+		}
+		return p.shape(s.Attribute(name), part, whole, x)
+	})
+}
+
+// shape returns what is left of the value of an attribute, nil if nothing is. b
+// is what was named of it; inside says that something around it was named as a
+// whole. a is nil for what no schema describes.
+func (p Projection) shape(a *schema.Attribute, b *below, inside bool, v any) any {
+	returned := schema.Default
+	if a != nil {
+		returned = a.Returned
+	}
+	switch {
+	case returned == schema.Never,
+		returned == schema.Request && (!p.only || b == nil),
+		p.only && b == nil && !inside && returned != schema.Always,
+		!p.only && b != nil && b.whole && returned != schema.Always:
+		return nil
+	}
+	return p.parts(a, b, inside || b == nil || b.whole, v)
+}
+
+// parts returns what is left of a value of which nothing but parts may be left
+// out.
+func (p Projection) parts(a *schema.Attribute, b *below, inside bool, v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return fields(v, func(name string, x any) any {
+			var sub *schema.Attribute
+			if a != nil {
+				sub = a.Sub(name)
+			}
+			return p.shape(sub, b.part(name), inside, x)
+		})
+	case []any:
+		out := make([]any, 0, len(v))
+		for _, x := range v {
+			if x = p.parts(a, b, inside, x); x != nil {
+				out = append(out, x)
+			}
+		}
+		if len(out) == 0 {
+			return nil
+		}
+		return out
+	}
+	if p.only && !inside {
+		return nil // a part of it was named, and it has none
+	}
+	return v
 }
 
 // unqualified gathers the names of an extension that were named without a URN
@@ -192,54 +271,25 @@ func always(name string) bool {
 	return strings.EqualFold(name, "id") || strings.EqualFold(name, "schemas")
 }
 
-// only returns the named parts of v, nil if there are none.
-func (b *below) only(v any) any {
-	switch {
-	case b == nil:
-		return nil
-	case b.whole:
-		return v
-	}
-	return parts(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].only(x) }, func(any) any { return nil })
-}
-
-// without returns v without the named parts, nil if nothing is left.
-func (b *below) without(v any) any {
-	switch {
-	case b == nil:
-		return v
-	case b.whole:
+// part returns what was named of a part, nil if nothing was.
+func (b *below) part(name string) *below {
+	if b == nil {
 		return nil
 	}
-	return parts(v, func(name string, x any) any { return b.parts[strings.ToLower(name)].without(x) }, func(x any) any { return x })
+	return b.parts[strings.ToLower(name)]
 }
 
-// parts rebuilds an object, or every object of a list, from what keep returns for
-// its fields; nil if nothing is left. What has no fields becomes plain(it).
-func parts(v any, keep func(string, any) any, plain func(any) any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name, x := range v {
-			if x = keep(name, x); x != nil {
-				out[name] = x
-			}
+// fields rebuilds an object from what keep returns for its fields, nil if nothing
+// is left.
+func fields(m map[string]any, keep func(string, any) any) any {
+	out := make(map[string]any, len(m))
+	for name, x := range m {
+		if x = keep(name, x); x != nil {
+			out[name] = x
 		}
-		if len(out) == 0 {
-			return nil
-		}
-		return out
-	case []any:
-		out := make([]any, 0, len(v))
-		for _, x := range v {
-			if x = parts(x, keep, plain); x != nil {
-				out = append(out, x)
-			}
-		}
-		if len(out) == 0 {
-			return nil
-		}
-		return out
 	}
-	return plain(v)
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }

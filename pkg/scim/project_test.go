@@ -67,6 +67,60 @@ func TestProjection(t *testing.T) {
 	}
 }
 
+// TestProjection_returned holds projections to what an extension says of its
+// attributes (RFC 7643 section 7).
+func TestProjection_returned(t *testing.T) {
+	t.Parallel()
+	const urn = "urn:acme:1.0:User"
+	s, err := schema.Parse([]byte(`{"id":"` + urn + `","name":"Acme","attributes":[
+		{"name":"badge","returned":"always"},{"name":"pin","returned":"never"},{"name":"notes","returned":"request"},{"name":"floor"},
+		{"name":"desk","type":"complex","subAttributes":[{"name":"row"},{"name":"tag","returned":"always"},{"name":"log","returned":"request"},{"name":"key","returned":"never"}]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, err := schema.User.With(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const full = `{"id":"1","schemas":["s"],"` + urn + `":{"badge":"b","desk":{"key":"k","log":"l","row":"r","tag":"t"},"floor":"f","notes":"n","pin":"p"},"userName":"j"}`
+	for _, tt := range []struct {
+		attributes, excluded string
+		want                 string // of the extension
+	}{
+		{want: `{"badge":"b","desk":{"row":"r","tag":"t"},"floor":"f"}`},
+		{attributes: "userName", want: `{"badge":"b"}`},
+		{attributes: urn, want: `{"badge":"b","desk":{"row":"r","tag":"t"},"floor":"f"}`},
+		{attributes: urn + ":notes", want: `{"badge":"b","notes":"n"}`},
+		{attributes: urn + "," + urn + ":notes", want: `{"badge":"b","desk":{"row":"r","tag":"t"},"floor":"f","notes":"n"}`},
+		{attributes: urn + ":pin", want: `{"badge":"b"}`},
+		{attributes: urn + ":desk", want: `{"badge":"b","desk":{"row":"r","tag":"t"}}`},
+		{attributes: urn + ":desk.row", want: `{"badge":"b","desk":{"row":"r","tag":"t"}}`},
+		{attributes: "desk.log", want: `{"badge":"b","desk":{"log":"l","tag":"t"}}`},
+		{attributes: urn + ":desk," + urn + ":desk.log", want: `{"badge":"b","desk":{"log":"l","row":"r","tag":"t"}}`},
+		{attributes: urn + ":desk.key", want: `{"badge":"b","desk":{"tag":"t"}}`},
+		{excluded: urn, want: `{"badge":"b"}`},
+		{excluded: urn + ":badge," + urn + ":floor", want: `{"badge":"b","desk":{"row":"r","tag":"t"}}`},
+		{excluded: urn + ":desk.row", want: `{"badge":"b","desk":{"tag":"t"},"floor":"f"}`},
+		{excluded: urn + ":desk.tag", want: `{"badge":"b","desk":{"row":"r","tag":"t"},"floor":"f"}`},
+	} {
+		p, err := scim.NewProjection(kind, strings.Split(tt.attributes, ","), strings.Split(tt.excluded, ","))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `{"id":"1","schemas":["s"],"` + urn + `":` + tt.want
+		if tt.attributes == "" || tt.attributes == "userName" {
+			want += `,"userName":"j"`
+		}
+		got, err := p.Append(nil, []byte(full))
+		if d := cmp.Diff(want+"}", string(got)); err != nil || d != "" {
+			t.Errorf("attributes %q, excluded %q: %v (-want +got):\n%s", tt.attributes, tt.excluded, err, d)
+		}
+		if p.Whole() {
+			t.Errorf("attributes %q, excluded %q: it says that nothing is left out", tt.attributes, tt.excluded)
+		}
+	}
+}
+
 func TestProjection_leavesOutMembers(t *testing.T) {
 	t.Parallel()
 	p, err := scim.NewProjection(schema.Group, nil, []string{"Members"})

@@ -19,6 +19,8 @@ const (
 	// MaxSorted is the last position that index paging reaches in an order that
 	// no index has. Cursors go on behind it.
 	MaxSorted = 50_000
+	// maxStart bounds what is computed with; no directory has as many rows.
+	maxStart = 1 << 53
 	// maxTerms is how many comparisons a filter may have.
 	maxTerms = 500
 )
@@ -207,7 +209,7 @@ func (q *Query) paging(p Parameters) error {
 	}
 	// RFC 7644 section 3.4.2.4: below 1 is 1, below 0 is 0.
 	if p.StartIndex != nil {
-		q.page.start = max(*p.StartIndex, 1)
+		q.page.start = min(max(*p.StartIndex, 1), maxStart)
 	}
 	if p.Count != nil {
 		q.page.count = min(max(*p.Count, 0), MaxCount)

@@ -6,10 +6,11 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
 
 func (r *request) providerConfig(string) error {
-	return r.document(scim.ServiceProviderConfig(r.base, scim.Limits{MaxResults: maxCount, MaxBody: MaxBody}))
+	return r.document(scim.ServiceProviderConfig(r.base, scim.Limits{MaxResults: search.MaxCount, MaxBody: MaxBody}))
 }
 
 func (r *request) resourceTypes(id string) error {

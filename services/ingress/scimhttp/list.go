@@ -2,108 +2,115 @@ package scimhttp
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
-	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
-	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
 
-const (
-	// defaultCount and maxCount are the sizes of a page.
-	defaultCount = 100
-	maxCount     = 500
-)
+func (r *request) listUsers(string) error  { return r.list(users) }
+func (r *request) listGroups(string) error { return r.list(groups) }
 
-// page is what a list request asks for.
-type page struct {
-	start, count int
-	filter       filter.Expr // nil for all
+// listAll answers a query against the root (RFC 7644 section 3.4.2.1).
+func (r *request) listAll(string) error { return r.list(users, groups) }
+
+func (r *request) searchUsers(string) error  { return r.search(users) }
+func (r *request) searchGroups(string) error { return r.search(groups) }
+func (r *request) searchAll(string) error    { return r.search(users, groups) }
+
+// list answers a GET of one or several kinds of resource.
+func (r *request) list(of ...*resource) error {
+	q, err := search.FromQuery(r.query)
+	if err != nil {
+		return err
+	}
+	return r.page(q, of)
 }
 
-func (r *request) page(kind *schema.Resource) (page, error) {
-	p := page{start: 1, count: defaultCount}
-	for name, to := range map[string]*int{"startIndex": &p.start, "count": &p.count} {
-		s := r.QueryParam(name)
-		if s == "" {
-			continue
-		}
-		n, err := strconv.Atoi(s)
+// search answers a SearchRequest (RFC 7644 section 3.4.3).
+func (r *request) search(of ...*resource) error {
+	body, err := r.read()
+	if err != nil {
+		return err
+	}
+	q, err := search.FromBody(r.reading, body)
+	if err != nil {
+		return err
+	}
+	return r.page(q, of)
+}
+
+// page answers the part of a list that was asked for.
+func (r *request) page(ask search.Request, of []*resource) error {
+	kinds := make([]*schema.Resource, len(of))
+	served := make(map[*schema.Resource]*resource, len(of))
+	projections := make(map[*schema.Resource]scim.Projection, len(of))
+	for i, t := range of {
+		kinds[i] = t.kind(r)
+		served[kinds[i]] = t
+		p, err := r.projected(kinds[i], ask.Attributes, ask.Excluded)
 		if err != nil {
-			return p, fault.New(fault.Invalid, "%s must be a whole number.", name).Because(fault.InvalidValue)
+			return err
 		}
-		*to = n
+		projections[kinds[i]] = p
 	}
-	// RFC 7644 section 3.4.2.4: below 1 is 1, below 0 is 0.
-	p.start, p.count = max(p.start, 1), min(max(p.count, 0), maxCount)
-	if f := r.QueryParam("filter"); f != "" {
-		var err error
-		if p.filter, err = filter.Parse(r.reading, f); err != nil {
-			return p, err
-		}
-		if p.filter, err = filter.Bind(r.reading, kind, p.filter); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
-}
-
-func (r *request) listUsers(string) error {
-	return r.list(schema.User, func(snap directory.View, proj scim.Projection, row directory.Row) ([]byte, error) {
-		return r.appendUser(nil, snap, row.(*directory.User))
-	})
-}
-
-func (r *request) listGroups(string) error {
-	return r.list(schema.Group, func(snap directory.View, proj scim.Projection, row directory.Row) ([]byte, error) {
-		return r.appendGroup(nil, snap, row.(*directory.Group), proj.Wants("members"))
-	})
-}
-
-// list answers a page of the rows that the filter chooses, oldest first, so
-// that pages do not shift under a client that walks them.
-func (r *request) list(kind *schema.Resource, write func(directory.View, scim.Projection, directory.Row) ([]byte, error)) error {
-	p, err := r.page(kind)
+	q, err := search.Parse(r.reading, ask.Parameters, kinds...)
 	if err != nil {
 		return err
 	}
-	proj, err := r.projection(kind)
-	if err != nil {
-		return err
-	}
-	snap, err := r.h.ingress.Snapshot(r.Request().Context())
+	ctx := r.Request().Context()
+	snap, err := r.h.ingress.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	out := scim.List{Start: p.start}
-	var failed error
-	out.Total, err = query(snap, r.scope.Directory, kind, p, func(row directory.Row) bool {
-		var body []byte
-		if body, failed = write(snap, proj, row); failed == nil {
-			body, failed = shaped(proj, body)
+	var out scim.List
+	found, err := q.Run(search.Source{View: snap, Scope: r.scope, Base: r.base, Now: r.started, Stop: ctx.Err}, func(h search.Hit) (bool, error) {
+		body, err := served[h.Kind].listed(r, snap, h.Row, projections[h.Kind])
+		if err != nil {
+			return false, err
 		}
-		if failed != nil {
-			return false
+		if out.Len() > 0 && out.Size()+len(body) > search.PageBytes {
+			return false, nil
 		}
 		out.Add(func(dst []byte) []byte { return append(dst, body...) })
-		return true
+		return true, nil
 	})
-	if err == nil {
-		err = failed
-	}
 	if err != nil {
 		return err
 	}
+	out.Total, out.Start, out.Next, out.Previous = found.Total, found.Start, found.Next, found.Previous
 	return r.body(http.StatusOK, out.Body())
+}
+
+// listed writes a resource as part of a list.
+func (t *resource) listed(r *request, v directory.View, row directory.Row, p scim.Projection) ([]byte, error) {
+	h, err := t.head(r, v, row)
+	if err != nil {
+		return nil, err
+	}
+	return t.body(r, v, h, row, p)
 }
 
 // projection reads what attributes and excludedAttributes ask for.
 func (r *request) projection(kind *schema.Resource) (scim.Projection, error) {
-	return scim.NewProjection(kind, strings.Split(r.QueryParam("attributes"), ","), strings.Split(r.QueryParam("excludedAttributes"), ","))
+	return r.projected(kind, strings.Split(r.QueryParam("attributes"), ","), strings.Split(r.QueryParam("excludedAttributes"), ","))
+}
+
+func (r *request) projected(kind *schema.Resource, attributes, excluded []string) (scim.Projection, error) {
+	for _, names := range [][]string{attributes, excluded} {
+		for _, name := range names {
+			if name, _, filtered := strings.Cut(name, "["); filtered {
+				if err := r.reading.Tolerate(lenience.FilteredProjection, strings.TrimSpace(name)); err != nil {
+					return scim.Projection{}, err
+				}
+			}
+		}
+	}
+	return scim.NewProjection(kind, attributes, excluded)
 }
 
 // shaped returns what the projection leaves of a resource.

@@ -26,14 +26,19 @@ const (
 // method is what a route does for one HTTP method.
 type method func(r *request, id string) error
 
-// route holds the methods of an endpoint, for the whole of it and for one
-// resource.
-type route struct{ collection, resource map[string]method }
+// route holds the methods of an endpoint, for the whole of it, for one resource,
+// and for searching in it.
+type route struct{ collection, resource, search map[string]method }
+
+// searching is the last part of a path to search below (RFC 7644 section 3.4.3).
+const searching = ".search"
 
 // routes holds every endpoint.
 var routes = map[string]route{
-	"Users":                 resourceRoutes(users, (*request).listUsers),
-	"Groups":                resourceRoutes(groups, (*request).listGroups),
+	"":                      {collection: map[string]method{http.MethodGet: (*request).listAll}},
+	searching:               {collection: map[string]method{http.MethodPost: (*request).searchAll}},
+	"Users":                 resourceRoutes(users, (*request).listUsers, (*request).searchUsers),
+	"Groups":                resourceRoutes(groups, (*request).listGroups, (*request).searchGroups),
 	"ServiceProviderConfig": {collection: map[string]method{http.MethodGet: (*request).providerConfig}},
 	"ResourceTypes": {
 		collection: map[string]method{http.MethodGet: (*request).resourceTypes},
@@ -47,8 +52,9 @@ var routes = map[string]route{
 	"Bulk": {collection: unimplemented},
 }
 
-func resourceRoutes(t *resource, list method) route {
+func resourceRoutes(t *resource, list, search method) route {
 	return route{
+		search:     map[string]method{http.MethodPost: search},
 		collection: map[string]method{http.MethodGet: list, http.MethodPost: t.write},
 		resource:   map[string]method{http.MethodGet: t.get, http.MethodPut: t.write, http.MethodPatch: t.write, http.MethodDelete: t.write},
 	}
@@ -117,8 +123,15 @@ func (t target) pattern() string {
 	if _, ok := routes[t.endpoint]; !ok || t.version != version {
 		return above + "/*"
 	}
-	p := above + "/" + version + "/" + t.endpoint
-	if t.id != "" {
+	p := above + "/" + version
+	if t.endpoint != "" {
+		p += "/" + t.endpoint
+	}
+	switch t.id {
+	case "":
+	case searching:
+		p += "/" + searching
+	default:
 		p += "/:id"
 	}
 	return p
@@ -136,7 +149,11 @@ func (r *request) dispatch(t target) error {
 		return err
 	}
 	methods := routes[t.endpoint].collection
-	if t.id != "" {
+	switch t.id {
+	case "":
+	case searching:
+		methods = routes[t.endpoint].search
+	default:
 		methods = routes[t.endpoint].resource
 	}
 	if len(methods) == 0 || t.beyond {
