@@ -34,8 +34,10 @@ type folding struct {
 	view    View
 	e       events.Event
 	changes []Change
-	// edited holds where in changes a row stands that is changed step by step.
-	edited    map[Key]int
+	// totals and further say where in changes, from 1, the rows stand that are
+	// changed step by step: the directory's totals, and others.
+	totals    int
+	further   map[Key]int
 	maxFormer uint64
 }
 
@@ -257,10 +259,23 @@ func (f *folding) remove(k Key) {
 
 // mark says that the next change is what an edit of k builds upon.
 func (f *folding) mark(k Key) {
-	if f.edited == nil {
-		f.edited = make(map[Key]int)
+	if k.Table() == TableCounts {
+		f.totals = len(f.changes) + 1
+		return
 	}
-	f.edited[k] = len(f.changes)
+	if f.further == nil {
+		f.further = make(map[Key]int)
+	}
+	f.further[k] = len(f.changes) + 1
+}
+
+// marked returns the place from 1 of what an edit of k builds upon, 0 for none.
+// An event is about one directory and so about one row of totals.
+func (f *folding) marked(k Key) int {
+	if k.Table() == TableCounts {
+		return f.totals
+	}
+	return f.further[k]
 }
 
 // edit changes a copy of a row, or of what an edit before made of it. A row that
@@ -269,18 +284,18 @@ func edit[T any, P interface {
 	*T
 	Row
 }](f *folding, k Key, change func(P)) error {
-	i, again := f.edited[k]
-	if !again {
+	i := f.marked(k)
+	if i == 0 {
 		old, ok, err := get[P](f.view, k)
 		if err != nil || !ok {
 			return err
 		}
 		row := *old
-		i = len(f.changes)
 		f.mark(k)
 		f.put(k, P(&row))
+		i = len(f.changes)
 	}
-	if row, ok := f.changes[i].Row.(P); ok {
+	if row, ok := f.changes[i-1].Row.(P); ok {
 		change(row)
 	}
 	return nil
