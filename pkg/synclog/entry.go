@@ -115,6 +115,7 @@ func (e *Entry) bound() {
 		d := &e.Deviations[i]
 		d.Cause, d.Path = line(d.Cause, MaxID), line(d.Path, MaxName)
 	}
+	e.Body = "" // only Redact makes it
 	e.Count = max(e.Count, 1)
 }
 

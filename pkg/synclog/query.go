@@ -44,6 +44,7 @@ type Status struct {
 // Stored is a message of REQUESTS.
 type Stored struct {
 	Seq   uint64
+	Size  int // bytes of the wire form
 	Batch Batch
 	// Err says why the message could not be read; Batch is empty then.
 	Err error

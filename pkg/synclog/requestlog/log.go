@@ -84,7 +84,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, each func(synclog.Stored
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		b, err := synclog.Decode(m.Data())
-		if err := each(synclog.Stored{Seq: meta.Sequence.Stream, Batch: b, Err: err}); err != nil {
+		if err := each(synclog.Stored{Seq: meta.Sequence.Stream, Size: len(m.Data()), Batch: b, Err: err}); err != nil {
 			return err
 		}
 	}
