@@ -14,6 +14,8 @@ RUN      ?= .
 COUNT    ?= 5
 BENCH    ?= .
 FUZZTIME ?= 30s
+FUZZJOBS ?= 2
+TARGET   ?= .*
 SOAK     ?= 30m
 TIMEOUT  ?= 10m
 ARGS     ?=
@@ -84,8 +86,10 @@ browser: ## Use portal and console in Chromium; fails if there is none
 	REQUIRE_BROWSER=1 $(GO) test -count=1 -timeout $(TIMEOUT) ./test/browser/...
 
 .PHONY: soak
-soak: ## Kill processes under load for SOAK=30m, then compare what was promised with what is there
+soak: ## Kill processes under load for SOAK=30m, check 50 histories, fuzz each target for 10m
 	ROLLCALL_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak' ./test/soak/...
+	ROLLCALL_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run '^TestLinearizable$$' ./test/linearizability/...
+	$(MAKE) fuzz FUZZTIME=10m
 
 .PHONY: bench
 bench: $(BIN)/benchstat ## Measure COUNT=5 times and summarise; BENCH=Name picks
@@ -94,13 +98,13 @@ bench: $(BIN)/benchstat ## Measure COUNT=5 times and summarise; BENCH=Name picks
 	@$(BIN)/benchstat $(CACHE)/bench.txt
 
 .PHONY: fuzz
-fuzz: ## Fuzz each target for FUZZTIME=30s
+fuzz: ## Fuzz each target for FUZZTIME=30s, FUZZJOBS=2 at a time; TARGET=FuzzParse picks
 	@for dir in $$($(GO) list -f '{{.Dir}}' $(PKG)); do \
-	  for target in $$(cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
-	    echo "fuzz $${dir#$(CURDIR)/} $$target"; \
-	    (cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) .); \
-	  done; \
-	done
+	  cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' | sed "s|^|$$dir |"; \
+	done | { grep -E ' ($(TARGET))$$' || true; } | xargs -r -P $(FUZZJOBS) -L 1 bash -c ' \
+	  if out=$$(cd "$$0" && $(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 . 2>&1); \
+	  then echo "fuzz $${0#$(CURDIR)/} $$1: $$(grep execs: <<<"$$out" | tail -1)"; \
+	  else echo "fuzz $${0#$(CURDIR)/} $$1: FAILED"; echo "$$out"; exit 1; fi'
 
 .PHONY: cover
 cover: ## Measure which lines the tests reach, across packages
