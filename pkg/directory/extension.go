@@ -62,7 +62,7 @@ func normalExtensions(in []events.DirectoryExtension) ([]events.DirectoryExtensi
 	if len(in) > MaxExtensions {
 		return nil, fault.New(fault.Invalid, "%d extensions are registered; at most %d are allowed.", len(in), MaxExtensions)
 	}
-	out, size := make([]events.DirectoryExtension, 0, len(in)), 0
+	out, ids, size := make([]events.DirectoryExtension, 0, len(in)), make([]string, 0, len(in)), 0
 	for i, e := range in {
 		wrong := func(format string, args ...any) error {
 			return fault.New(fault.Invalid, "Extension %d: "+format, append([]any{i + 1}, args...)...)
@@ -78,16 +78,15 @@ func normalExtensions(in []events.DirectoryExtension) ([]events.DirectoryExtensi
 		if e.Definition, err = definition(s); err != nil {
 			return nil, err
 		}
-		for _, other := range out {
-			if t, _ := schema.Parse(other.Definition); t != nil && strings.EqualFold(t.ID, s.ID) && (other.Resource == e.Resource || !bytes.Equal(other.Definition, e.Definition)) {
+		for j, other := range out { // the same schema may extend both kinds
+			if strings.EqualFold(ids[j], s.ID) && (other.Resource == e.Resource || !bytes.Equal(other.Definition, e.Definition)) {
 				return nil, wrong("%s is registered twice.", s.ID)
 			}
 		}
-		size += len(e.Definition)
-		out = append(out, e)
-	}
-	if size > MaxExtensionsSize {
-		return nil, fault.New(fault.TooLarge, "The extensions have %d bytes; at most %d are allowed.", size, MaxExtensionsSize)
+		if size += len(e.Definition); size > MaxExtensionsSize {
+			return nil, fault.New(fault.TooLarge, "The extensions have %d bytes or more; at most %d are allowed.", size, MaxExtensionsSize)
+		}
+		out, ids = append(out, e), append(ids, s.ID)
 	}
 	_, _, err := kinds(out)
 	return out, err
