@@ -16,6 +16,7 @@ BENCH    ?= .
 FUZZTIME ?= 30s
 FUZZJOBS ?= 2
 TARGET   ?= .*
+SOAKFUZZ ?= 10m
 SOAK     ?= 30m
 TIMEOUT  ?= 10m
 ARGS     ?=
@@ -86,10 +87,10 @@ browser: ## Use portal and console in Chromium; fails if there is none
 	REQUIRE_BROWSER=1 $(GO) test -count=1 -timeout $(TIMEOUT) ./test/browser/...
 
 .PHONY: soak
-soak: ## Kill processes under load for SOAK=30m, check 50 histories, fuzz each target for 10m
+soak: ## Kill processes under load for SOAK=30m, check 50 histories, fuzz each target for SOAKFUZZ=10m
 	ROLLCALL_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run '^TestSoak' ./test/soak/...
 	ROLLCALL_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run '^TestLinearizable$$' ./test/linearizability/...
-	$(MAKE) fuzz FUZZTIME=10m
+	$(MAKE) fuzz FUZZTIME=$(SOAKFUZZ)
 
 .PHONY: bench
 bench: $(BIN)/benchstat ## Measure COUNT=5 times and summarise; BENCH=Name picks
