@@ -105,7 +105,12 @@ func (c ReplaceGroup) decide(d *decision) error {
 		return err
 	}
 	was := g.ExternalID
-	if g, err = d.changeGroup(dir, g, c.State); err != nil {
+	_, kind := dir.Kinds()
+	s, err := keepImmutable(kind, g.Attributes, c.State, c.State.Attributes, GroupStateOf)
+	if err != nil {
+		return err
+	}
+	if g, err = d.changeGroup(dir, g, s); err != nil {
 		return err
 	}
 	w := newMembership(d, dir, g)
@@ -140,7 +145,7 @@ func (c PatchGroup) decide(d *decision) error {
 		if err != nil {
 			return err
 		}
-		if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: g.ID, Attributes: r}, attributes); err != nil {
+		if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: g.ID, Created: g.Created, Attributes: r}, attributes); err != nil {
 			return err
 		}
 		s, err := GroupStateOf(r)
@@ -155,9 +160,19 @@ func (c PatchGroup) decide(d *decision) error {
 	for _, op := range members {
 		switch op.Kind {
 		case patch.MembersAdd:
-			err = w.add(op.IDs)
+			if op.Chosen {
+				err = w.expect(op.IDs)
+			}
+			if err == nil {
+				err = w.add(op.IDs)
+			}
 		case patch.MembersRemove:
-			err = w.remove(op.IDs)
+			if op.Filter != nil {
+				op.IDs, err = w.choose(op.IDs, op.Filter)
+			}
+			if err == nil {
+				err = w.remove(op.IDs)
+			}
 		case patch.MembersReplace:
 			err = w.replace(op.IDs)
 		case patch.MembersClear:

@@ -113,6 +113,10 @@ func (c ReplaceUser) decide(d *decision) error {
 			return err
 		}
 	}
+	kind, _ := dir.Kinds()
+	if s, err = keepImmutable(kind, u.Attributes, s, s.Attributes, UserStateOf); err != nil {
+		return err
+	}
 	return d.changeUser(dir, u, s)
 }
 
@@ -131,7 +135,7 @@ func (c PatchUser) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: u.ID, Attributes: r}, ops); err != nil {
+	if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: u.ID, Created: u.Created, Groups: d.groupsOf(u), Attributes: r}, ops); err != nil {
 		return err
 	}
 	s, err := UserStateOf(r)

@@ -3,7 +3,7 @@
 // The grammar is read in full, operators and names without regard to case.
 // Beside the RFC, a literal without quotes that is no number, boolean or null
 // is taken as a string, since providers send such. What must not live here:
-// choosing an index for a filter (services/ingress).
+// choosing an index for a filter (pkg/scim/search).
 package filter
 
 import (
@@ -79,7 +79,7 @@ func (Within) expr()  {}
 
 // Parse reads a filter.
 //
-// Errors: Invalid with the reason invalidFilter.
+// Errors: Invalid with the reason invalidFilter, also for what rd refuses.
 func Parse(rd *lenience.Reading, s string) (Expr, error) {
 	if len(s) > MaxLength {
 		return nil, invalid("it has %d bytes; at most %d are allowed", len(s), MaxLength)
@@ -149,8 +149,8 @@ func (p *parser) factor() (Expr, error) {
 		p.at = mark
 	}
 	path := p.path()
-	if path == "" {
-		return nil, invalid("an attribute is missing at position %d", p.at)
+	if err := p.isPath(path); err != nil {
+		return nil, err
 	}
 	if p.at < len(p.in) && p.in[p.at] == '[' {
 		p.at++
@@ -161,6 +161,9 @@ func (p *parser) factor() (Expr, error) {
 		// attr[…].sub op value is not in the RFC's grammar but widely sent: one
 		// element must fulfil both.
 		if p.at < len(p.in) && p.in[p.at] == '.' {
+			if err := p.rd.Tolerate(lenience.ComparisonBehindFilter, path); err != nil {
+				return nil, err
+			}
 			p.at++
 			rest, err := p.compare(p.path())
 			if err != nil {
@@ -174,8 +177,8 @@ func (p *parser) factor() (Expr, error) {
 }
 
 func (p *parser) compare(path string) (Expr, error) {
-	if path == "" {
-		return nil, invalid("an attribute is missing at position %d", p.at)
+	if err := p.isPath(path); err != nil {
+		return nil, err
 	}
 	op := Op(strings.ToLower(p.token()))
 	if !operators[op] {
@@ -184,7 +187,7 @@ func (p *parser) compare(path string) (Expr, error) {
 	if op == Present {
 		return Compare{Path: path, Op: op}, nil
 	}
-	v, err := p.value()
+	v, err := p.value(path)
 	return Compare{Path: path, Op: op, Value: v}, err
 }
 
@@ -251,7 +254,19 @@ func (p *parser) path() string {
 	return p.in[start:p.at]
 }
 
-func (p *parser) value() (any, error) {
+// isPath refuses what cannot name an attribute.
+func (p *parser) isPath(path string) error {
+	switch {
+	case path == "":
+		return invalid("an attribute is missing at position %d", p.at)
+	case path[0] != '$' && (path[0]|0x20 < 'a' || path[0]|0x20 > 'z') || strings.HasSuffix(path, ".") || strings.Contains(path, ".."):
+		return invalid("%q is no attribute", clip(path))
+	}
+	return nil
+}
+
+// value reads what the attribute at a path is compared with.
+func (p *parser) value(path string) (any, error) {
 	if p.skip(); p.at >= len(p.in) {
 		return nil, invalid("a value is missing at the end")
 	}
@@ -274,17 +289,29 @@ func (p *parser) value() (any, error) {
 		return s, nil
 	}
 	t := p.token()
-	switch {
-	case t == "":
+	switch t {
+	case "":
 		return nil, invalid("a value is missing at position %d", p.at)
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	}
+	if isNumber(t) {
+		return json.Number(t), nil
+	}
+	if err := p.rd.Tolerate(lenience.UnquotedLiteral, path); err != nil {
+		return nil, err
+	}
+	switch {
 	case strings.EqualFold(t, "true"):
 		return true, nil
 	case strings.EqualFold(t, "false"):
 		return false, nil
 	case strings.EqualFold(t, "null"):
 		return nil, nil
-	case isNumber(t):
-		return json.Number(t), nil
 	}
 	return t, nil
 }

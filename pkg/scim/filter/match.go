@@ -1,12 +1,12 @@
 package filter
 
 import (
+	"cmp"
 	"encoding/json"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
@@ -125,9 +125,8 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		if !ok {
 			return false
 		}
-		x, ok1 := new(big.Float).SetString(h.String())
-		y, ok2 := new(big.Float).SetString(w.String())
-		return ok1 && ok2 && ordered(op, x.Cmp(y))
+		c, ok := compareNumbers(h.String(), w.String())
+		return ok && ordered(op, c)
 	case string:
 		w, ok := want.(string)
 		switch n := want.(type) { // externalId eq 1234: a text without its quotes
@@ -139,10 +138,10 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		if !ok {
 			return false
 		}
-		if a != nil && a.Type == schema.DateTime {
-			x, err1 := time.Parse(time.RFC3339, h)
-			y, err2 := time.Parse(time.RFC3339, w)
-			if err1 == nil && err2 == nil {
+		if a != nil && a.Type == schema.DateTime && op != Contains && op != StartsWith && op != EndsWith {
+			x, ok1 := schema.Instant(h)
+			y, ok2 := schema.Instant(w)
+			if ok1 && ok2 {
 				return ordered(op, x.Compare(y))
 			}
 		}
@@ -163,6 +162,37 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		return ordered(op, strings.Compare(h, w))
 	}
 	return false
+}
+
+// compareNumbers compares two JSON numbers: exactly, but for numbers of more
+// than 64 characters or with an exponent of more than three digits, which stay
+// cheap by being rounded.
+func compareNumbers(x, y string) (c int, ok bool) {
+	i, err1 := strconv.ParseInt(x, 10, 64)
+	j, err2 := strconv.ParseInt(y, 10, 64)
+	if err1 == nil && err2 == nil {
+		return cmp.Compare(i, j), true
+	}
+	if plain(x) && plain(y) {
+		r, ok1 := new(big.Rat).SetString(x)
+		s, ok2 := new(big.Rat).SetString(y)
+		if !ok1 || !ok2 {
+			return 0, false
+		}
+		return r.Cmp(s), true
+	}
+	f, ok1 := new(big.Float).SetString(x)
+	g, ok2 := new(big.Float).SetString(y)
+	if !ok1 || !ok2 {
+		return 0, false
+	}
+	return f.Cmp(g), true
+}
+
+// plain reports whether a number is small enough to be compared exactly.
+func plain(s string) bool {
+	i := strings.IndexAny(s, "eE")
+	return len(s) <= 64 && (i < 0 || len(strings.TrimLeft(s[i+1:], "+-0")) <= 3)
 }
 
 func ordered(op Op, c int) bool {

@@ -88,6 +88,8 @@ const (
 const (
 	// OperationCase: op is not in lower case.
 	OperationCase Cause = "operation_case"
+	// MissingValue: an add or replace without a value.
+	MissingValue Cause = "missing_value"
 	// EmptyPath: a path that is empty, taken as none.
 	EmptyPath Cause = "empty_path"
 	// UnknownPath: a path to an attribute that no schema knows.
@@ -96,9 +98,6 @@ const (
 	MalformedPathURN Cause = "malformed_path_urn"
 	// UnqualifiedPath: a path to an extension's attribute without its URN.
 	UnqualifiedPath Cause = "unqualified_path"
-	// PathFilterLiteral: a literal in a path's filter that is not written as JSON,
-	// or not of the attribute's type.
-	PathFilterLiteral Cause = "path_filter_literal"
 	// CreatedByFilter: a filter chose no value, so the one it describes was made.
 	CreatedByFilter Cause = "created_by_filter"
 	// RemoveWithValue: a remove lists the values to remove.
@@ -170,16 +169,16 @@ var rules = map[Cause]rule{
 	MemberByName:         {fault.InvalidValue, "names a member by something else than its id; send the id that this server gave it"},
 	UnknownMember:        {fault.InvalidValue, "names a resource that this directory does not have"},
 
-	OperationCase:     {fault.InvalidSyntax, "is not in lower case; send add, replace or remove"},
-	EmptyPath:         {fault.InvalidPath, "is an empty path; leave it out to mean the resource"},
-	UnknownPath:       {fault.InvalidPath, "is no attribute of the schema"},
-	MalformedPathURN:  {fault.InvalidPath, "has a URN without its last colon; write it as /Schemas does"},
-	UnqualifiedPath:   {fault.InvalidPath, "belongs to an extension; put the extension's URN and a colon in front"},
-	PathFilterLiteral: {fault.InvalidPath, "is compared with a value that is not a JSON value of its type"},
-	CreatedByFilter:   {fault.NoTarget, "has no value that the filter chooses"},
-	RemoveWithValue:   {fault.InvalidValue, "is removed with a list of values; choose them by a filter in the path"},
-	ReadOnlyEcho:      {fault.Mutability, "is the server's own and cannot be written"},
-	KeptActive:        {fault.InvalidValue, "cannot be removed; set it to true or false"},
+	OperationCase:    {fault.InvalidSyntax, "is not in lower case; send add, replace or remove"},
+	MissingValue:     {fault.InvalidValue, "is added or replaced without a value; send one, or null to clear it"},
+	EmptyPath:        {fault.InvalidPath, "is an empty path; leave it out to mean the resource"},
+	UnknownPath:      {fault.InvalidPath, "is no attribute of the schema"},
+	MalformedPathURN: {fault.InvalidPath, "has a URN without its last colon; write it as /Schemas does"},
+	UnqualifiedPath:  {fault.InvalidPath, "belongs to an extension; put the extension's URN and a colon in front"},
+	CreatedByFilter:  {fault.NoTarget, "has no value that the filter chooses"},
+	RemoveWithValue:  {fault.InvalidValue, "is removed with a list of values; choose them by a filter in the path"},
+	ReadOnlyEcho:     {fault.Mutability, "is the server's own and cannot be written"},
+	KeptActive:       {fault.InvalidValue, "cannot be removed; set it to true or false"},
 
 	UnquotedLiteral:            {fault.InvalidFilter, "is compared with a value that is not JSON; put texts in quotes, write true, false and null in lower case"},
 	LiteralType:                {fault.InvalidFilter, "is compared with a value of another type"},

@@ -2,9 +2,9 @@ package patch
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
@@ -14,9 +14,15 @@ import (
 
 // Target is the resource that operations are about.
 type Target struct {
-	// ID is the resource's own, which a request may repeat but not change.
-	ID string
-	// Attributes are its attributes in canonical form.
+	// ID and Created are the server's, which a request may repeat but not change.
+	// A zero Created is not known.
+	ID      string
+	Created time.Time
+	// Groups returns the ids of the groups that a user is in, those that it is in
+	// directly and those by way of others. It is asked only if a request repeats
+	// them; nil if they are not known.
+	Groups func() (direct, indirect []string, err error)
+	// Attributes are the resource's attributes in canonical form.
 	Attributes scim.Resource
 }
 
@@ -29,39 +35,55 @@ type Target struct {
 // here; SplitMembers takes them out.
 //
 // Errors: Invalid with the reason invalidValue, invalidPath, mutability or
-// noTarget.
+// noTarget, or what rd refuses; TooLarge for more work than one request may
+// cause.
 func Apply(rd *lenience.Reading, kind *schema.Resource, t Target, ops []Op) (scim.Resource, error) {
-	p := &patching{rd: rd, kind: kind, id: t.ID, to: cloneMap(t.Attributes)}
+	p := &patching{rd: rd, kind: kind, target: t, to: cloneMap(t.Attributes)}
 	for _, op := range ops {
-		if err := p.apply(op); err != nil {
+		if err := p.apply(op, false); err != nil {
 			return nil, err
 		}
 	}
-	p.dropHollow()
-	for _, a := range kind.Core.Attributes {
-		if s, _ := p.to[a.Name].(string); a.Required && a.Type == schema.String && strings.TrimSpace(s) == "" {
-			return nil, fault.New(fault.Invalid, "%s is required and cannot be removed.", a.Name).Because(fault.Mutability)
+	p.settle()
+	before := kind.Missing(t.Attributes)
+	for _, path := range kind.Missing(p.to) {
+		if !slices.Contains(before, path) { // what was missing before is not this request's doing
+			return nil, fault.New(fault.Invalid, "%s is required and cannot be removed.", path).Because(fault.Mutability)
 		}
+	}
+	if path := kind.Changed(t.Attributes, p.to, false); path != "" {
+		return nil, fault.New(fault.Invalid, "%s is immutable: it has a value, which cannot be changed or removed.", path).Because(fault.Mutability)
 	}
 	return p.to, nil
 }
 
 // patching is an Apply under way.
 type patching struct {
-	rd   *lenience.Reading
-	kind *schema.Resource
-	id   string
-	to   map[string]any
+	work
+	rd     *lenience.Reading
+	kind   *schema.Resource
+	target Target
+	to     map[string]any
+	// lists are the multi-valued attributes that were changed, by the URN of their
+	// extension.
+	lists map[list]bool
 }
 
-func (p *patching) apply(op Op) error {
+type list struct {
+	urn string
+	a   *schema.Attribute
+}
+
+// apply applies an operation. keyed says that its path was a key of a path-less
+// one.
+func (p *patching) apply(op Op, keyed bool) error {
 	if op.Path.Name != "" && !p.isBlock(&op) {
-		return p.at(op)
+		return p.at(op, keyed)
 	}
 	// The whole resource, or a whole extension.
 	urn := op.Path.URN
 	if urn != "" {
-		urn = schema.Spelled(p.to, urn)
+		urn = p.spelled(p.to, urn)
 	}
 	if urn != "" && (op.Verb == Remove || op.Value == nil) {
 		delete(p.to, urn)
@@ -72,22 +94,40 @@ func (p *patching) apply(op Op) error {
 		return fault.New(fault.Invalid, "value must be an object of attributes.").Because(fault.InvalidValue)
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) { // a map has no order, and the outcome must not depend on one
-		if name == "" {
+		if strings.TrimSpace(name) == "" {
 			continue // nothing can be found under it again
 		}
-		full := name
-		if urn != "" {
-			full = urn + ":" + name
+		path, err := key(p.rd, p.kind, urn, name)
+		if err != nil {
+			return err
 		}
-		path, err := ParsePath(p.rd, p.kind, full)
-		if err != nil { // no path, so it is data like any other
-			path = Path{URN: urn, Name: name}
-		}
-		if err := p.apply(Op{Verb: op.Verb, Path: path, Value: values[name]}); err != nil {
+		if err := p.apply(Op{Verb: op.Verb, Path: path, Value: values[name]}, true); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// key reads a name in a path-less operation, or in the block of an extension, as
+// a path.
+func key(rd *lenience.Reading, kind *schema.Resource, urn, name string) (Path, error) {
+	full := name
+	if urn != "" {
+		full = urn + ":" + name
+	}
+	path, err := ParsePath(rd, kind, full)
+	switch {
+	case err != nil && (rd.IsStrict() || strings.IndexByte(name, '[') >= 0):
+		return path, err
+	case err != nil: // no path, so it is data like any other
+		return Path{URN: urn, Name: name}, rd.Tolerate(lenience.UnknownPath, full)
+	case path.Sub != "" || path.Filter != nil:
+		return path, rd.Tolerate(lenience.DottedName, path.String())
+	}
+	if qualified := len(name) > 4 && strings.EqualFold(name[:4], "urn:"); qualified && (path.Attribute != nil || path.whole()) {
+		return path, rd.Tolerate(lenience.QualifiedName, name)
+	}
+	return path, nil
 }
 
 // isBlock reports whether a path into an unregistered extension, which looks
@@ -98,9 +138,9 @@ func (p *patching) isBlock(op *Op) bool {
 	if path.URN == "" || path.Attribute != nil || path.Filter != nil || path.Sub != "" || p.kind.Schema(path.URN) != nil {
 		return false
 	}
-	full := schema.Spelled(p.to, path.URN+":"+path.Name)
+	full := p.spelled(p.to, path.URN+":"+path.Name)
 	if _, there := p.to[full]; !there {
-		if _, inside := p.to[schema.Spelled(p.to, path.URN)]; inside {
+		if _, inside := p.to[p.spelled(p.to, path.URN)]; inside {
 			return false
 		}
 		if _, isObject := op.Value.(map[string]any); !isObject || op.Verb == Remove {
@@ -111,36 +151,65 @@ func (p *patching) isBlock(op *Op) bool {
 	return true
 }
 
-// dropHollow takes out what says the type of a value but no value. Only the end
-// of a request can tell: one operation may set `primary`, the next the value.
-func (p *patching) dropHollow() {
-	for _, a := range p.kind.Core.Attributes {
-		if have, ok := p.to[a.Name].([]any); ok {
-			if have = a.Distinct(slices.DeleteFunc(have, a.Hollow)); len(have) == 0 {
-				delete(p.to, a.Name)
-			} else {
-				p.to[a.Name] = have
-			}
+// spelled returns a name as an object has it already, whatever the case.
+func (p *patching) spelled(m map[string]any, name string) string {
+	if _, ok := m[name]; ok {
+		return name
+	}
+	p.work += work(len(m) / 4)
+	return schema.Spelled(m, name)
+}
+
+// open returns the name under which an extension's block is. If the extension was
+// registered after the block was stored, it gets the registered spelling.
+func (p *patching) open(urn string) string {
+	name := p.spelled(p.to, urn)
+	if name != urn && p.kind.Extension(urn) != nil {
+		p.to[urn] = p.to[name]
+		delete(p.to, name)
+		return urn
+	}
+	return name
+}
+
+// settle brings the lists that were changed into canonical form. Only the end of
+// a request can: one operation may set `primary`, the next the value.
+func (p *patching) settle() {
+	for l := range p.lists {
+		to := p.to
+		if l.urn != "" {
+			to, _ = p.to[l.urn].(map[string]any)
+		}
+		have, ok := to[l.a.Name].([]any)
+		if !ok {
+			continue
+		}
+		if have = l.a.Distinct(slices.DeleteFunc(have, l.a.Hollow)); len(have) > 0 {
+			to[l.a.Name] = have
+			continue
+		}
+		if delete(to, l.a.Name); l.urn != "" && len(to) == 0 {
+			delete(p.to, l.urn)
 		}
 	}
 }
 
 // at applies an operation to one attribute.
-func (p *patching) at(op Op) error {
-	path := op.Path
-	if done, err := p.serverOwned(op); done || err != nil {
+func (p *patching) at(op Op, keyed bool) error {
+	if done, err := p.serverOwned(op, keyed); done || err != nil {
 		return err
 	}
-	to := p.to
+	path, a := op.Path, op.Path.Attribute
+	to, urn := p.to, ""
 	if path.URN != "" {
-		urn := schema.Spelled(p.to, path.URN)
-		block, ok := to[urn].(map[string]any)
+		urn = p.open(path.URN)
+		block, ok := p.to[urn].(map[string]any)
 		if !ok {
 			if op.Verb == Remove {
 				return nil
 			}
 			block = map[string]any{}
-			to[urn] = block
+			p.to[urn] = block
 		}
 		defer func() {
 			if len(block) == 0 {
@@ -149,42 +218,46 @@ func (p *patching) at(op Op) error {
 		}()
 		to = block
 	}
-	if path.Attribute == nil {
-		return opaque(to, op)
-	}
-	if op.Verb == Replace && empty(op.Value) { // clears (RFC 7643 section 2.5)
-		op.Verb, op.Value = Remove, nil
-	}
-	a := path.Attribute
-	switch {
-	case a.MultiValued:
-		return p.many(to, a, op)
-	case path.Filter != nil:
-		return fault.New(fault.Invalid, "%s has one value and takes no filter.", a.Name).Because(fault.InvalidPath)
-	case path.Sub != "":
-		return p.sub(to, a, op)
-	case a.Name == "active" && (op.Verb == Remove || empty(op.Value)):
-		return nil
-	case op.Verb == Remove:
-		delete(to, a.Name)
-		return nil
-	}
-	have, isObject := to[a.Name].(map[string]any)
-	if value, ok := op.Value.(map[string]any); ok && isObject {
-		if err := merge(p.rd, a, have, value); err != nil {
-			return err
-		}
-		if len(have) == 0 {
-			delete(to, a.Name)
-		}
-		return nil
-	}
-	v, err := a.Coerce(p.rd, op.Value)
-	if err != nil {
+	if err := p.spend(1); err != nil {
 		return err
 	}
-	set(to, a.Name, v)
-	return nil
+	if a == nil {
+		return p.opaque(to, op)
+	}
+	if urn != "" {
+		respell(to, a)
+	}
+	if op.Verb == Replace && empty(op.Value) { // clears (RFC 7643 section 2.5)
+		if op.Value == "" {
+			if err := p.rd.Tolerate(lenience.EmptyString, path.String()); err != nil {
+				return err
+			}
+		}
+		op.Verb, op.Value = Remove, nil
+	}
+	switch {
+	case a.MultiValued:
+		if p.lists == nil {
+			p.lists = map[list]bool{}
+		}
+		p.lists[list{urn, a}] = true
+		return p.many(to, a, op)
+	case path.Filter != nil:
+		return fault.New(fault.Invalid, "%s has one value and takes no filter.", a.Path()).Because(fault.InvalidPath)
+	}
+	return p.single(to, a, op)
+}
+
+// respell gives an attribute that was stored before its extension was registered
+// the schema's spelling.
+func respell(block map[string]any, a *schema.Attribute) {
+	if _, ok := block[a.Name]; ok {
+		return
+	}
+	if name := schema.Spelled(block, a.Name); name != a.Name {
+		block[a.Name] = block[name]
+		delete(block, name)
+	}
 }
 
 // empty reports whether a value stands for none. An empty object does not: it
@@ -192,112 +265,6 @@ func (p *patching) at(op Op) error {
 func empty(v any) bool {
 	_, isObject := v.(map[string]any)
 	return !isObject && schema.Opaque(v) == nil
-}
-
-// merge sets the parts of a complex value that another one names; those that it
-// names as null go. Where the value itself changes, what described the old one
-// goes too.
-func merge(rd *lenience.Reading, a *schema.Attribute, into, from map[string]any) error {
-	v, err := a.Element(rd, from)
-	if err != nil {
-		return err
-	}
-	more, _ := v.(map[string]any)
-	if value, ok := more["value"]; ok {
-		forget(a, into, value)
-	}
-	for name := range from {
-		if sub := a.Sub(name); sub != nil {
-			name = sub.Name
-		}
-		if _, ok := more[name]; !ok {
-			delete(into, name)
-		}
-	}
-	maps.Copy(into, more)
-	return nil
-}
-
-// forget drops what describes the old target of a reference, if it gets another.
-func forget(a *schema.Attribute, m map[string]any, value any) {
-	if a.Sub("$ref") != nil && !reflect.DeepEqual(value, m["value"]) {
-		delete(m, "$ref")
-		delete(m, "displayName")
-	}
-}
-
-// serverOwned handles what a client may repeat but not change.
-func (p *patching) serverOwned(op Op) (done bool, err error) {
-	name := strings.ToLower(op.Path.Name)
-	if name == "password" { // never kept, wherever it hides
-		return true, nil
-	}
-	if op.Path.URN != "" {
-		return false, nil
-	}
-	switch name {
-	case "schemas", "meta": // filled by the server
-		return true, nil
-	case "members":
-		if p.kind == schema.Group {
-			return true, fault.New(fault.Invalid, "members cannot be changed together with this path.").Because(fault.InvalidPath)
-		}
-	case "id":
-		if s, ok := op.Value.(string); ok && s == p.id && op.Verb != Remove {
-			return true, nil
-		}
-		return true, fault.New(fault.Invalid, "id cannot be changed.").Because(fault.Mutability)
-	}
-	if a := op.Path.Attribute; a != nil && a.Mutability == schema.ReadOnly {
-		if op.Verb != Remove && op.Path.Filter == nil && op.Path.Sub == "" && emptyOrEcho(op.Value) {
-			return true, nil
-		}
-		return true, fault.New(fault.Invalid, "%s cannot be written; change the groups instead.", a.Name).Because(fault.Mutability)
-	}
-	return false, nil
-}
-
-// emptyOrEcho reports whether a value written to a read-only list is what
-// providers echo: an empty list, or the list as it was read.
-func emptyOrEcho(v any) bool {
-	_, isList := v.([]any)
-	return v == nil || isList
-}
-
-// sub applies an operation to a sub-attribute of a single complex value.
-func (p *patching) sub(to map[string]any, a *schema.Attribute, op Op) error {
-	have, ok := to[a.Name].(map[string]any)
-	if !ok {
-		if op.Verb == Remove {
-			return nil
-		}
-		have = map[string]any{}
-	}
-	if op.Verb == Remove {
-		delete(have, op.Path.Sub)
-	} else {
-		v, err := coerceSub(p.rd, a, op.Path.Sub, op.Value)
-		if err != nil {
-			return err
-		}
-		if op.Path.Sub == "value" {
-			forget(a, have, v)
-		}
-		set(have, op.Path.Sub, v)
-	}
-	if len(have) == 0 {
-		delete(to, a.Name)
-		return nil
-	}
-	to[a.Name] = have
-	return nil
-}
-
-func coerceSub(rd *lenience.Reading, a *schema.Attribute, name string, v any) (any, error) {
-	if sub := a.Sub(name); sub != nil {
-		return sub.Coerce(rd, v)
-	}
-	return schema.Opaque(v), nil
 }
 
 func set(to map[string]any, name string, v any) {

@@ -14,234 +14,271 @@ import (
 
 // many applies an operation to a multi-valued attribute.
 func (p *patching) many(to map[string]any, a *schema.Attribute, op Op) error {
+	if op.Verb == Remove && op.Value != nil {
+		if err := p.rd.Tolerate(lenience.RemoveWithValue, op.Path.String()); err != nil {
+			return err
+		}
+	}
 	have, _ := to[a.Name].([]any)
 	var err error
 	switch {
 	case op.Path.Filter != nil:
-		have, err = chosen(p.rd, a, have, op)
+		have, err = p.chosen(a, have, op)
 	case op.Path.Sub != "":
-		have, err = each(p.rd, a, have, op)
+		have, err = p.each(a, have, op)
 	case op.Verb == Remove:
-		have, err = removed(p.rd, a, have, op.Value)
+		have, err = p.removed(a, have, op.Value)
 	case op.Verb == Replace:
 		var v any
 		v, err = a.Coerce(p.rd, op.Value)
 		have, _ = v.([]any)
 	default:
-		have, err = added(p.rd, a, have, op.Value)
+		have, err = p.added(a, have, op.Value)
 	}
 	if err != nil {
 		return err
 	}
-	have = slices.DeleteFunc(have, func(e any) bool {
-		m, ok := e.(map[string]any)
-		return ok && len(m) == 0
-	})
 	if len(have) > schema.MaxValues {
-		return fault.New(fault.Invalid, "%s would have %d values; at most %d are allowed.", a.Name, len(have), schema.MaxValues).Because(fault.InvalidValue)
+		return fault.New(fault.Invalid, "%s would have %d values; at most %d are allowed.", a.Path(), len(have), schema.MaxValues).Because(fault.InvalidValue)
 	}
 	if len(have) == 0 {
 		delete(to, a.Name)
-		return nil
+	} else {
+		to[a.Name] = have
 	}
-	to[a.Name] = have
 	return nil
 }
 
-// added appends what is not there yet. A value that is primary takes that from
-// the others.
-func added(rd *lenience.Reading, a *schema.Attribute, have []any, value any) ([]any, error) {
-	v, err := a.Coerce(rd, value)
+// added appends what is not there yet; what is there gains the other parts. A
+// value that is primary takes that from the others.
+func (p *patching) added(a *schema.Attribute, have []any, value any) ([]any, error) {
+	more, err := a.Elements(p.rd, value)
 	if err != nil {
 		return nil, err
 	}
-	list, _ := v.([]any)
-	for _, e := range list {
-		i := slices.IndexFunc(have, func(h any) bool { return same(h, e) })
-		switch {
-		case i < 0:
-			have = append(have, e)
-			i = len(have) - 1
-		case !reflect.DeepEqual(have[i], e): // the same value with other parts
+	at, err := p.lookUp(a, have, len(more))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range more {
+		i, err := at.find(p, have, e)
+		if err != nil {
+			return nil, err
+		}
+		if i < 0 {
+			i, have = len(have), append(have, e)
+			at.add(e, i)
+		} else {
 			extend(have[i], e)
 		}
 		if m, ok := e.(map[string]any); ok && m["primary"] == true {
-			onlyPrimary(have, i)
+			if err := p.onlyPrimary(have, i); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return have, nil
 }
 
-// same reports whether two elements are the same value: equal, or with the same
-// value and type.
-func same(x, y any) bool {
-	m, ok1 := x.(map[string]any)
-	n, ok2 := y.(map[string]any)
-	if !ok1 || !ok2 || m["value"] == nil {
-		return reflect.DeepEqual(x, y)
-	}
-	if !reflect.DeepEqual(m["value"], n["value"]) {
-		return false
-	}
-	return m["type"] == nil || n["type"] == nil || reflect.DeepEqual(m["type"], n["type"])
-}
-
+// extend gives an element the parts of another that is the same value.
 func extend(into, from any) {
 	m, ok1 := into.(map[string]any)
 	n, ok2 := from.(map[string]any)
-	if ok1 && ok2 {
-		maps.Copy(m, n)
+	if !ok1 || !ok2 {
+		return
+	}
+	for name, v := range n {
+		if _, there := m[name]; !there || name != "value" && name != "type" {
+			m[name] = v
+		}
 	}
 }
 
-func onlyPrimary(list []any, but int) {
+// onlyPrimary makes one value the only primary one (RFC 7644 section 3.5.2).
+func (p *patching) onlyPrimary(list []any, but int) error {
 	for i, e := range list {
 		if m, ok := e.(map[string]any); ok && i != but && m["primary"] == true {
 			m["primary"] = false
 		}
 	}
+	return p.spend(len(list))
 }
 
 // removed takes out the elements that the value names, or all without a value.
-func removed(rd *lenience.Reading, a *schema.Attribute, have []any, value any) ([]any, error) {
+func (p *patching) removed(a *schema.Attribute, have []any, value any) ([]any, error) {
 	if value == nil {
 		return nil, nil
 	}
-	v, err := a.Coerce(rd, value)
+	less, err := a.Elements(p.rd, value)
 	if err != nil {
 		return nil, err
 	}
-	list, _ := v.([]any)
+	at, err := p.lookUp(a, less, len(have))
+	if err != nil {
+		return nil, err
+	}
 	return slices.DeleteFunc(have, func(h any) bool {
-		return slices.ContainsFunc(list, func(e any) bool { return same(h, e) })
-	}), nil
+		i := -1
+		if err == nil {
+			i, err = at.find(p, less, h)
+		}
+		return i >= 0
+	}), err
 }
 
 // each applies an operation to a sub-attribute of every element.
-func each(rd *lenience.Reading, a *schema.Attribute, have []any, op Op) ([]any, error) {
-	if op.Verb == Remove {
-		for _, e := range have {
-			if m, ok := e.(map[string]any); ok {
-				delete(m, op.Path.Sub)
-			}
-		}
-		return have, nil
-	}
-	v, err := coerceSub(rd, a, op.Path.Sub, op.Value)
-	if err != nil {
+func (p *patching) each(a *schema.Attribute, have []any, op Op) ([]any, error) {
+	if err := p.spend(len(have) * weight(op.Value)); err != nil {
 		return nil, err
 	}
-	if op.Path.Sub == "primary" && v == true && len(have) > 1 {
-		return nil, fault.New(fault.Invalid, "%s has several values, of which at most one can be primary; choose it with a filter.", a.Name).Because(fault.InvalidValue)
-	}
-	if len(have) == 0 {
+	if op.Verb != Remove && len(have) == 0 {
 		have = []any{map[string]any{}}
 	}
+	primary := 0
 	for _, e := range have {
-		if m, ok := e.(map[string]any); ok {
-			set(m, op.Path.Sub, v)
-		}
-	}
-	return have, nil
-}
-
-// chosen applies an operation to the elements that the filter chooses. An add
-// or replace that chooses none makes the element that the filter describes:
-// the RFC would refuse it (section 3.5.2.3), Entra depends on it.
-func chosen(rd *lenience.Reading, a *schema.Attribute, have []any, op Op) ([]any, error) {
-	var at []int
-	for i, e := range have {
-		if filter.MatchElement(a, op.Path.Filter, e) {
-			at = append(at, i)
-		}
-	}
-	if op.Verb == Remove {
-		if op.Path.Sub == "" {
-			return slices.DeleteFunc(have, func(e any) bool { return filter.MatchElement(a, op.Path.Filter, e) }), nil
-		}
-		for _, i := range at {
-			if m, ok := have[i].(map[string]any); ok {
-				delete(m, op.Path.Sub)
-			}
-		}
-		return have, nil
-	}
-	if len(at) == 0 {
-		e, err := described(rd, a, op.Path.Filter)
-		if err != nil {
-			return nil, err
-		}
-		have = append(have, e)
-		at = []int{len(have) - 1}
-	}
-	for _, i := range at {
-		m, ok := have[i].(map[string]any)
+		m, ok := e.(map[string]any)
 		if !ok {
 			continue
 		}
-		if op.Path.Sub != "" {
-			v, err := coerceSub(rd, a, op.Path.Sub, op.Value)
-			if err != nil {
-				return nil, err
-			}
-			set(m, op.Path.Sub, v)
-		} else {
-			v, err := single(rd, a, op.Value)
-			if err != nil {
-				return nil, err
-			}
-			if err := merge(rd, a, m, v); err != nil {
-				return nil, err
-			}
+		if err := p.element(a, m, op); err != nil {
+			return nil, err
+		}
+		if m["primary"] == true {
+			primary++
 		}
 	}
-	primary := slices.DeleteFunc(slices.Clone(at), func(i int) bool {
-		m, ok := have[i].(map[string]any)
-		return !ok || m["primary"] != true
-	})
-	if len(primary) > 1 {
-		return nil, fault.New(fault.Invalid, "The filter chooses %d values of %s, of which at most one can be primary.", len(primary), a.Name).Because(fault.InvalidValue)
+	if op.Path.Sub == "primary" && primary > 1 {
+		return nil, fault.New(fault.Invalid, "%s has several values, of which at most one can be primary; choose it with a filter.", a.Path()).Because(fault.InvalidValue)
 	}
-	if len(primary) == 1 {
-		onlyPrimary(have, primary[0])
-	}
-	return have, nil
+	return slices.DeleteFunc(have, bare), nil
 }
 
-// single reads the value of an operation on chosen elements: one object, in a
-// list or not, or a bare value.
-func single(rd *lenience.Reading, a *schema.Attribute, v any) (map[string]any, error) {
-	if list, ok := v.([]any); ok && len(list) == 1 {
-		v = list[0]
+// bare reports whether an element has no parts left.
+func bare(e any) bool {
+	m, ok := e.(map[string]any)
+	return ok && len(m) == 0
+}
+
+// element applies an operation to one complex element, whole or in part. Parts
+// that are immutable keep their value.
+func (p *patching) element(a *schema.Attribute, m map[string]any, op Op) error {
+	var before map[string]any
+	if len(a.Frozen()) > 0 {
+		before = maps.Clone(m)
 	}
-	if m, ok := v.(map[string]any); ok {
-		return m, nil
+	var err error
+	if op.Path.Sub != "" {
+		err = p.part(m, a, op)
+	} else {
+		err = p.merge(a, m, op.Value)
 	}
-	e, err := a.Element(rd, v)
-	m, _ := e.(map[string]any)
-	return m, err
+	if err != nil {
+		return err
+	}
+	for _, sub := range a.Frozen() {
+		if had := before[sub.Name]; had != nil && !reflect.DeepEqual(had, m[sub.Name]) {
+			return fault.New(fault.Invalid, "%s is immutable; remove the value and add another instead.", sub.Path()).Because(fault.Mutability)
+		}
+	}
+	return nil
+}
+
+// chosen applies an operation to the elements that the filter chooses. An add
+// or replace that chooses none makes the element that the filter describes, if
+// rd lets it: the RFC would refuse it (section 3.5.2.3), Entra depends on it.
+func (p *patching) chosen(a *schema.Attribute, have []any, op Op) ([]any, error) {
+	matches := matcher(a, op.Path.Filter)
+	var at []int
+	for i, e := range have {
+		match, cost := matches(e)
+		if err := p.spend(cost); err != nil {
+			return nil, err
+		}
+		if match {
+			at = append(at, i)
+		}
+	}
+	switch {
+	case op.Verb == Remove && op.Path.Sub == "":
+		return without(have, at), nil
+	case op.Verb != Remove && len(at) == 0:
+		e, err := p.described(a, op.Path.Filter)
+		if err != nil {
+			return nil, err
+		}
+		at, have = []int{len(have)}, append(have, e)
+	}
+	if err := p.spend(len(at) * weight(op.Value)); err != nil {
+		return nil, err
+	}
+	var primary, gone []int
+	for _, i := range at {
+		m, ok := have[i].(map[string]any)
+		if !ok { // a value without parts
+			v, err := a.Element(p.rd, op.Value)
+			if err != nil {
+				return nil, err
+			}
+			if have[i] = v; v == nil {
+				gone = append(gone, i)
+			}
+			continue
+		}
+		if err := p.element(a, m, op); err != nil {
+			return nil, err
+		}
+		if m["primary"] == true {
+			primary = append(primary, i)
+		}
+		if len(m) == 0 {
+			gone = append(gone, i)
+		}
+	}
+	switch len(primary) {
+	case 0:
+	case 1:
+		if err := p.onlyPrimary(have, primary[0]); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fault.New(fault.Invalid, "The filter chooses %d values of %s, of which at most one can be primary.", len(primary), a.Path()).Because(fault.InvalidValue)
+	}
+	return without(have, gone), nil
+}
+
+// without takes the elements at some places out.
+func without(have []any, at []int) []any {
+	for _, i := range at {
+		have[i] = nil
+	}
+	return slices.DeleteFunc(have, func(e any) bool { return e == nil })
 }
 
 // described makes the element that a filter of nothing but eq describes.
-func described(rd *lenience.Reading, a *schema.Attribute, f filter.Expr) (map[string]any, error) {
+func (p *patching) described(a *schema.Attribute, f filter.Expr) (any, error) {
+	none := fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Path()).Because(fault.NoTarget)
 	eqs, ok := filter.Conjunction(f)
 	if !ok {
-		return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
+		return nil, none
+	}
+	if err := p.rd.Tolerate(lenience.CreatedByFilter, a.Path()); err != nil {
+		return nil, err
+	}
+	if a.Type != schema.Complex {
+		return a.Element(p.rd, eqs[0].Value)
 	}
 	e := map[string]any{}
 	for _, eq := range eqs {
+		if strings.Contains(eq.Path, ".") {
+			return nil, none
+		}
 		name := eq.Path
 		if sub := a.Sub(name); sub != nil {
 			name = sub.Name
 		}
-		if strings.Contains(name, ".") {
-			return nil, fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Name).Because(fault.NoTarget)
-		}
-		v, err := coerceSub(rd, a, name, eq.Value)
-		if err != nil {
+		if err := p.part(e, a, Op{Verb: Replace, Path: Path{Name: a.Name, Sub: name}, Value: eq.Value}); err != nil {
 			return nil, err
 		}
-		set(e, name, v)
 	}
 	return e, nil
 }

@@ -52,7 +52,7 @@ func TestSplitMembers(t *testing.T) {
 		{name: "replace", operations: `{"op":"replace","path":"members","value":[{"value":"a"}]}`, want: []patch.MemberOp{exactly("a")}},
 		{name: "replace by nobody", operations: `{"op":"replace","path":"members","value":[]}`, want: []patch.MemberOp{everybodyOut}},
 		{name: "what the server fills in", operations: `{"op":"replace","path":"members[value eq \"a\"].display","value":"A"},{"op":"add","path":"members.type","value":"User"}`},
-		{name: "put in by filter", operations: `{"op":"add","path":"members[value eq \"a\"].value","value":"a"}`, want: []patch.MemberOp{add("a")}},
+		{name: "put in by filter", operations: `{"op":"add","path":"members[value eq \"a\"].value","value":"a"}`, want: []patch.MemberOp{{Kind: patch.MembersAdd, IDs: []string{"a"}, Chosen: true}}},
 		{name: "exchanged by filter", operations: `{"op":"replace","path":"members[value eq \"a\"].value","value":"b"}`, reason: fault.Mutability},
 		{name: "in order", operations: `{"op":"add","path":"members","value":"a"},{"op":"add","path":"members","value":"b"},{"op":"remove","path":"members","value":"a"},{"op":"add","path":"members","value":"c"}`, want: []patch.MemberOp{add("a", "b"), remove("a"), add("c")}},
 		{name: "rename leaves members alone", operations: `{"op":"replace","value":{"id":"dirgroup_000000000000000001","displayName":"H"}}`, group: `{"displayName":"H"}`},

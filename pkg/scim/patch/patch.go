@@ -8,8 +8,6 @@
 package patch
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -18,8 +16,9 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// MaxOperations is how many operations one request may hold. Providers send
-// one per member, hundreds at a time.
+// MaxOperations is how many operations one request may hold, and how many
+// attributes its path-less operations may name. Providers send one operation per
+// member, hundreds at a time.
 const MaxOperations = 5000
 
 // Verb is what an operation does.
@@ -44,10 +43,13 @@ type Op struct {
 
 // Request is a parsed PatchOp message.
 type Request struct {
+	// Operations are those of the kind that the request was parsed for; For
+	// returns them for another. They are empty in a request from another process.
 	Operations []Op
 
-	kind *schema.Resource
-	body json.RawMessage // as it came, to be sent on
+	kind   *schema.Resource
+	strict bool
+	raw    []any // the operations as decoded
 }
 
 // Kinds of resources that can be patched.
@@ -59,10 +61,14 @@ var (
 // Parse reads a PatchOp message about a resource of the kind.
 //
 // Errors: Invalid with the reason invalidSyntax, invalidValue, invalidPath or
-// noTarget; TooLarge above MaxOperations.
+// noTarget, or what rd refuses; TooLarge above MaxOperations, or if the values
+// of attributes are larger than a resource may be.
 func Parse(rd *lenience.Reading, kind *schema.Resource, body []byte) (Request, error) {
 	m, err := scim.Object(rd, body)
 	if err != nil {
+		return Request{}, err
+	}
+	if err := isPatchOp(rd, m); err != nil {
 		return Request{}, err
 	}
 	raw, ok := member(m, "Operations").([]any)
@@ -75,19 +81,27 @@ func Parse(rd *lenience.Reading, kind *schema.Resource, body []byte) (Request, e
 	if len(raw) == 0 {
 		return Request{}, fault.New(fault.Invalid, "A PATCH must have at least one operation.").Because(fault.InvalidSyntax)
 	}
-	if body, err = withoutPasswords(body, m); err != nil {
+	withoutPasswords(raw)
+	r := Request{kind: kind, strict: rd.IsStrict(), raw: raw}
+	if r.Operations, err = operations(rd, kind, raw); err != nil {
 		return Request{}, err
 	}
-	r := Request{Operations: make([]Op, 0, len(raw)), kind: kind, body: body}
-	for i, o := range raw {
-		op, err := parseOp(rd, kind, o)
-		if err != nil {
-			f := fault.Of(err)
-			return Request{}, fault.New(f.Kind, "Operation %d: %s", i+1, f.Detail).Because(f.Reason)
-		}
-		r.Operations = append(r.Operations, op)
-	}
 	return r, nil
+}
+
+// isPatchOp checks the schemas of a message.
+func isPatchOp(rd *lenience.Reading, m map[string]any) error {
+	listed, given, err := scim.ListedSchemas(rd, m)
+	if err != nil || !given {
+		return err
+	}
+	switch {
+	case !listed[strings.ToLower(scim.PatchOpURN)]:
+		return rd.Tolerate(lenience.WrongSchemas, "schemas")
+	case len(listed) > 1:
+		return rd.Tolerate(lenience.UnknownSchema, "schemas")
+	}
+	return nil
 }
 
 // For returns the operations as they are read for a kind of resource, which may
@@ -96,82 +110,27 @@ func Parse(rd *lenience.Reading, kind *schema.Resource, body []byte) (Request, e
 //
 // Errors: as Parse.
 func (r Request) For(rd *lenience.Reading, kind *schema.Resource) ([]Op, error) {
-	if r.kind == kind {
+	if r.kind == kind && r.strict == rd.IsStrict() {
 		return r.Operations, nil
 	}
-	again, err := Parse(rd, kind, r.body)
-	return again.Operations, err
+	return operations(rd, kind, r.raw)
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (r *Request) UnmarshalJSON(b []byte) error {
-	var w struct {
-		Kind string          `json:"kind"`
-		Body json.RawMessage `json:"body"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
-		return err
-	}
-	kind := User
-	if w.Kind == Group.Name {
-		kind = Group
-	}
-	parsed, err := Parse(nil, kind, w.Body)
-	*r = parsed
-	return err
-}
-
-// MarshalJSON writes the request for another process: the body as it came.
-func (r Request) MarshalJSON() ([]byte, error) {
-	kind := User
-	if r.kind != nil {
-		kind = r.kind
-	}
-	return json.Marshal(map[string]any{"kind": kind.Name, "body": r.body})
-}
-
-// withoutPasswords returns the body as it may be sent on. Bodies that do not
-// mention a password, which is nearly all, stay as they are.
-func withoutPasswords(body []byte, m map[string]any) ([]byte, error) {
-	if !bytes.Contains(bytes.ToLower(body), []byte("password")) && !bytes.Contains(body, []byte(`\u`)) {
-		return body, nil
-	}
-	raw, _ := member(m, "Operations").([]any)
-	for _, o := range raw {
-		op, ok := o.(map[string]any)
-		if !ok {
-			continue
+func operations(rd *lenience.Reading, kind *schema.Resource, raw []any) ([]Op, error) {
+	ops := make([]Op, 0, len(raw))
+	s := size{group: kind.Is(Group)}
+	for i, o := range raw {
+		op, err := parseOp(rd, kind, o)
+		if err == nil {
+			err = s.add(op)
 		}
-		path, _ := member(op, "path").(string)
-		if path = strings.ToLower(strings.TrimSpace(path)); path == "password" || strings.HasSuffix(path, ":password") {
-			op[schema.Spelled(op, "value")] = ""
+		if err != nil {
+			f := fault.Of(err)
+			return nil, fault.New(f.Kind, "Operation %d: %s", i+1, f.Detail).Because(f.Reason)
 		}
-		redact(op)
+		ops = append(ops, op)
 	}
-	b, err := json.Marshal(map[string]any{"Operations": raw})
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "The PATCH could not be written for another process.")
-	}
-	return b, nil
-}
-
-// redact empties whatever is called a password. A path-less key may be qualified
-// by a URN.
-func redact(v any) {
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			redact(e)
-		}
-	case map[string]any:
-		for name, e := range v {
-			if n := strings.ToLower(name); n == "password" || strings.HasSuffix(n, ":password") {
-				v[name] = ""
-			} else {
-				redact(e)
-			}
-		}
-	}
+	return ops, nil
 }
 
 func parseOp(rd *lenience.Reading, kind *schema.Resource, o any) (Op, error) {
@@ -186,15 +145,13 @@ func parseOp(rd *lenience.Reading, kind *schema.Resource, o any) (Op, error) {
 	default:
 		return Op{}, fault.New(fault.Invalid, "op must be add, replace or remove.").Because(fault.InvalidSyntax)
 	}
-	switch p := member(m, "path").(type) {
-	case nil:
-	case string:
-		var err error
-		if op.Path, err = ParsePath(rd, kind, p); err != nil {
+	if string(op.Verb) != verb {
+		if err := rd.Tolerate(lenience.OperationCase, "op"); err != nil {
 			return Op{}, err
 		}
-	default:
-		return Op{}, fault.New(fault.Invalid, "path must be a string.").Because(fault.InvalidPath)
+	}
+	if err := parsePath(rd, kind, m, &op); err != nil {
+		return Op{}, err
 	}
 	if op.Path.whole() {
 		if op.Verb == Remove {
@@ -204,7 +161,24 @@ func parseOp(rd *lenience.Reading, kind *schema.Resource, o any) (Op, error) {
 			return Op{}, fault.New(fault.Invalid, "without a path, value must be an object of attributes.").Because(fault.InvalidValue)
 		}
 	}
+	if _, there := m[schema.Spelled(m, "value")]; !there && op.Verb != Remove {
+		return op, rd.Tolerate(lenience.MissingValue, op.Path.String())
+	}
 	return op, nil
+}
+
+func parsePath(rd *lenience.Reading, kind *schema.Resource, m map[string]any, op *Op) (err error) {
+	switch p := member(m, "path").(type) {
+	case nil:
+		return nil
+	case string:
+		if strings.TrimSpace(p) == "" {
+			return rd.Tolerate(lenience.EmptyPath, "path")
+		}
+		op.Path, err = ParsePath(rd, kind, p)
+		return err
+	}
+	return fault.New(fault.Invalid, "path must be a string.").Because(fault.InvalidPath)
 }
 
 // member finds a member whatever the case of its name.

@@ -29,10 +29,25 @@ type Path struct {
 
 func (p Path) whole() bool { return p.URN == "" && p.Name == "" }
 
+// String returns the path without its filter, which may hold personal data.
+func (p Path) String() string {
+	s := p.Name
+	if p.Sub != "" {
+		s += "." + p.Sub
+	}
+	switch {
+	case p.URN == "":
+		return s
+	case s == "":
+		return p.URN
+	}
+	return p.URN + ":" + s
+}
+
 // ParsePath reads a path for resources of the kind. The empty path means the
 // whole resource.
 //
-// Errors: Invalid with the reason invalidPath.
+// Errors: Invalid with the reason invalidPath, or what rd refuses.
 func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > MaxPath {
@@ -50,7 +65,7 @@ func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, err
 		}
 		f, err := filter.Parse(rd, s[i+1:end])
 		if err != nil {
-			return Path{}, badPath("%s", fault.Of(err).Detail)
+			return Path{}, badPath("%s", strings.TrimSuffix(fault.Of(err).Detail, "."))
 		}
 		p.Filter, head, rest = f, s[:i], s[end+1:]
 		if rest != "" {
@@ -61,6 +76,11 @@ func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, err
 		}
 	}
 	p.URN, p.Name = kind.Split(head)
+	if kind.Malformed(head) {
+		if err := rd.Tolerate(lenience.MalformedPathURN, p.URN); err != nil {
+			return Path{}, err
+		}
+	}
 	if p.URN != "" && p.Name == "" {
 		if p.Filter != nil || rest != "" {
 			return Path{}, badPath("an extension takes no filter")
@@ -77,16 +97,40 @@ func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, err
 		return Path{}, badPath("%q is no attribute", head)
 	}
 	p.Sub = rest
+	return p.find(rd, kind)
+}
+
+// find finds the attribute that the names of a path mean.
+func (p Path) find(rd *lenience.Reading, kind *schema.Resource) (Path, error) {
 	a, urn := kind.Find(p.URN, p.Name)
 	if a == nil {
-		return p, nil
+		return p, rd.Tolerate(lenience.UnknownPath, p.String())
+	}
+	if urn != p.URN {
+		if err := rd.Tolerate(lenience.UnqualifiedPath, a.Path()); err != nil {
+			return Path{}, err
+		}
 	}
 	p.Attribute, p.Name, p.URN = a, a.Name, urn
-	if sub := a.Sub(p.Sub); sub != nil {
-		p.Sub = sub.Name
+	if p.Sub != "" {
+		sub := a.Sub(p.Sub)
+		switch {
+		case a.Type != schema.Complex:
+			return Path{}, badPath("%s has no sub-attributes", a.Name)
+		case sub != nil:
+			p.Sub = sub.Name
+		default:
+			if err := rd.Tolerate(lenience.UnknownPath, p.String()); err != nil {
+				return Path{}, err
+			}
+		}
 	}
-	if p.Sub != "" && a.Type != schema.Complex {
-		return Path{}, badPath("%s has no sub-attributes", a.Name)
+	if p.Filter != nil {
+		f, err := filter.BindElement(rd, a, p.Filter)
+		if err != nil {
+			return Path{}, badPath("%s", strings.TrimSuffix(fault.Of(err).Detail, "."))
+		}
+		p.Filter = f
 	}
 	return p, nil
 }

@@ -32,8 +32,11 @@ func refers(types ...string) func(*Attribute) {
 // (RFC 7643 section 2.4).
 func plural(name string, value Type, description string, types ...string) *Attribute {
 	v := attr("value", value, "The value itself.")
-	if value == Reference {
+	switch value {
+	case Reference:
 		v = attr("value", value, "The value itself.", refers("external"))
+	case Binary:
+		v = attr("value", value, "The value itself.", exact)
 	}
 	return attr(name, Complex, description, multi, subs(
 		v,

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"reflect"
+	"strings"
 )
 
 // Identity says what an element of a multi-valued attribute is, in a form that
@@ -25,7 +27,7 @@ func (a *Attribute) Identify(element any) Identity {
 	}
 	v, ok := m["value"]
 	if !ok {
-		return Identity{Value: "{" + encoded(m)}
+		return Identity{Value: "{" + Text(m)}
 	}
 	id := Identity{Value: a.Sub("value").text(v)}
 	if t, ok := m["type"]; ok {
@@ -34,12 +36,44 @@ func (a *Attribute) Identify(element any) Identity {
 	return id
 }
 
+// Same reports whether two elements in canonical form are the same value for a
+// PATCH (RFC 7644 section 3.5.2.1): their identities are equal, or one of them
+// does not say a type.
+func (a *Attribute) Same(x, y any) bool {
+	m, ok1 := x.(map[string]any)
+	n, ok2 := y.(map[string]any)
+	if !ok1 || !ok2 {
+		return ok1 == ok2 && a.equal(x, y)
+	}
+	v, ok1 := m["value"]
+	w, ok2 := n["value"]
+	if !ok1 || !ok2 {
+		return ok1 == ok2 && reflect.DeepEqual(m, n)
+	}
+	if !a.Sub("value").equal(v, w) {
+		return false
+	}
+	t, ok1 := m["type"]
+	u, ok2 := n["type"]
+	return !ok1 || !ok2 || a.Sub("type").equal(t, u)
+}
+
+// equal compares two values, with case only where it counts.
+func (a *Attribute) equal(v, w any) bool {
+	s, ok1 := v.(string)
+	t, ok2 := w.(string)
+	if ok1 && ok2 {
+		return s == t || (a == nil || !a.CaseExact) && strings.EqualFold(s, t)
+	}
+	return reflect.DeepEqual(v, w)
+}
+
 // text returns a value as one text, so that values of different types differ. a
 // is nil for a part that no schema knows.
 func (a *Attribute) text(v any) string {
 	switch v := v.(type) {
 	case string:
-		if a == nil || a.CaseExact {
+		if a != nil && a.CaseExact {
 			return `"` + v
 		}
 		return `"` + Fold(v)
@@ -51,11 +85,11 @@ func (a *Attribute) text(v any) string {
 		}
 		return "false"
 	}
-	return encoded(v)
+	return Text(v)
 }
 
-// encoded returns decoded JSON as text, the same for the same value.
-func encoded(v any) string {
+// Text returns decoded JSON as text, the same for equal values only.
+func Text(v any) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -68,8 +68,9 @@ type Attribute struct {
 	subs   map[string]*Attribute
 	path   string
 	hollow bool // an element of type and primary alone says nothing
-	// requires says that a value has required parts.
+	// requires says that a value has required parts, frozen which are immutable.
 	requires bool
+	frozen   []*Attribute
 }
 
 // Path is how the attribute is named in a PATCH or a filter, with the URN of its
@@ -87,6 +88,15 @@ func (a *Attribute) Sub(name string) *Attribute {
 		return s
 	}
 	return a.subs[strings.ToLower(name)]
+}
+
+// Frozen returns the immutable sub-attributes.
+func (a *Attribute) Frozen() []*Attribute { return a.frozen }
+
+// Unknown returns an attribute of several values that no schema describes, to
+// treat data of that form like any other.
+func Unknown(name string) *Attribute {
+	return &Attribute{Name: name, Type: Complex, MultiValued: true, Mutability: ReadWrite, Returned: Default, Uniqueness: None, path: name}
 }
 
 // Schema is a set of attributes under a URN.
@@ -213,6 +223,11 @@ func names(as []*Attribute, prefix string) map[string]*Attribute {
 		if len(a.SubAttributes) > 0 {
 			a.subs = names(a.SubAttributes, a.path+".")
 			a.requires = slices.ContainsFunc(a.SubAttributes, func(s *Attribute) bool { return s.Required })
+			for _, sub := range a.SubAttributes {
+				if sub.Mutability == Immutable {
+					a.frozen = append(a.frozen, sub)
+				}
+			}
 			a.hollow = a.subs["value"] != nil || a.path == "addresses"
 		}
 	}
