@@ -7,11 +7,13 @@ import (
 	"log/slog"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcallhq/rollcall/pkg/announce"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/synclog/requestlog"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
@@ -22,10 +24,10 @@ import (
 
 // startWeb binds the port; routes are mounted before it serves. base is known
 // once it is bound, since the port may be the kernel's choice.
-func startWeb(out *output, f httpFlags, ready func(context.Context) error) (srv *web.Server, base func() string, err error) {
+func startWeb(out *output, f httpFlags, metrics *prometheus.Registry, ready func(context.Context) error) (srv *web.Server, base func() string, err error) {
 	srv, err = web.New(web.Config{
 		Listen: f.Listen, TLSCert: f.TLSCert, TLSKey: f.TLSKey, TrustedProxies: f.TrustedProxies,
-		Ready: ready, Registry: newRegistry(), Logger: out.log,
+		Ready: ready, Registry: metrics, Logger: out.log,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -37,8 +39,28 @@ func startWeb(out *output, f httpFlags, ready func(context.Context) error) (srv 
 	return srv, func() string { return url }, nil
 }
 
-func mountSCIM(srv *web.Server, in *ingress.Ingress, base func() string, f scimFlags, log *slog.Logger) {
-	scimhttp.New(in, scimhttp.Config{Base: base, RateLimit: f.ScimRateLimit, Logger: log}).Register(srv.Echo)
+// scimSetup is what the SCIM edge is made of.
+type scimSetup struct {
+	ingress *ingress.Ingress
+	base    func() string
+	flags   scimFlags
+	js      jetstream.JetStream
+	metrics *prometheus.Registry
+	logger  *slog.Logger
+}
+
+// mountSCIM serves SCIM, with a recorder behind it that is stopped after the
+// port and before the connection to NATS.
+func mountSCIM(s *stack, srv *web.Server, e scimSetup) {
+	recorder := requestlog.Start(e.js, requestlog.Options{Logger: e.logger})
+	s.push(recorder.Stop)
+	e.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "rollcall_synclog_dropped_total", Help: "Requests that the sync log should hold and does not: too many waited, or the stream could not be written.",
+	}, func() float64 { return float64(recorder.Dropped()) }))
+	scimhttp.New(e.ingress, scimhttp.Config{
+		Base: e.base, RateLimit: e.flags.ScimRateLimit, Logger: e.logger,
+		Recorder: recorder, Metrics: scimhttp.NewMetrics(e.metrics),
+	}).Register(srv.Echo)
 }
 
 // apiSetup is what the API is made of.

@@ -74,13 +74,14 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 
-	srv, base, err := startWeb(out, c.httpFlags, func(ctx context.Context) error {
+	metrics := newRegistry()
+	srv, base, err := startWeb(out, c.httpFlags, metrics, func(ctx context.Context) error {
 		return errors.Join(in.Ready(ctx), p.Err(), worker.Err())
 	})
 	if err != nil {
 		return err
 	}
-	mountSCIM(srv, in, base, c.scimFlags, out.log)
+	mountSCIM(s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
 	if err := mountAPI(ctx, s, srv, apiSetup{
 		projector: p, commands: in, keys: keys, base: base(), flags: c.webhookFlags, js: js, path: c.path("deliveries.db"), logger: out.log,
 	}); err != nil {

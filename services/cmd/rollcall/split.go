@@ -47,11 +47,12 @@ func (c *ingressCmd) Run(ctx context.Context, out *output) (err error) {
 	if err := bootstrap(ctx, out, in, keys, c.clientFlags); err != nil {
 		return err
 	}
-	srv, base, err := startWeb(out, c.httpFlags, in.Ready)
+	metrics := newRegistry()
+	srv, base, err := startWeb(out, c.httpFlags, metrics, in.Ready)
 	if err != nil {
 		return err
 	}
-	mountSCIM(srv, in, base, c.scimFlags, out.log)
+	mountSCIM(s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: ext.js, metrics: metrics, logger: out.log})
 	if err := srv.Serve(); err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
 	if err := p.Start(ctx); err != nil {
 		return err
 	}
-	srv, base, err := startWeb(out, c.httpFlags, func(ctx context.Context) error { return errors.Join(p.Err(), ext.log.Check(ctx)) })
+	srv, base, err := startWeb(out, c.httpFlags, newRegistry(), func(ctx context.Context) error { return errors.Join(p.Err(), ext.log.Check(ctx)) })
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	srv, base, err := startWeb(out, c.httpFlags, func(ctx context.Context) error { return errors.Join(worker.Err(), ext.log.Check(ctx)) })
+	srv, base, err := startWeb(out, c.httpFlags, newRegistry(), func(ctx context.Context) error { return errors.Join(worker.Err(), ext.log.Check(ctx)) })
 	if err != nil {
 		return err
 	}

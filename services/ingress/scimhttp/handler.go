@@ -29,6 +29,7 @@ import (
 // Writer decides commands and shows state; *ingress.Ingress is one.
 type Writer interface {
 	Submit(ctx context.Context, r directory.Request) (commit.Result, error)
+	SubmitChain(ctx context.Context, links []commit.Link, stopAfter int) []commit.Answer
 	Read(ctx context.Context, f func(directory.View) error) error
 	Snapshot(ctx context.Context) (*replica.Snapshot, error)
 }
@@ -42,6 +43,10 @@ type Config struct {
 	// Clock is the time by which rates are measured; nil is time.Now.
 	Clock  func() time.Time
 	Logger *slog.Logger
+	// Recorder keeps the sync log; nil: nobody does.
+	Recorder Recorder
+	// Metrics count what is refused and tolerated; nil: nobody does.
+	Metrics *Metrics
 }
 
 // Handler serves /directories/{directory}/scim/v2.
@@ -70,6 +75,7 @@ func (h *Handler) Register(e *echo.Echo) {
 
 func (h *Handler) serve(c echo.Context) error {
 	r := &request{Context: c, h: h, started: h.cfg.Clock()}
+	r.identify()
 	err := r.answer()
 	status := c.Response().Status
 	if err != nil {

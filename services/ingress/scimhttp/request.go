@@ -112,7 +112,11 @@ func (r *request) QueryParam(name string) string { return r.query.Get(name) }
 
 // submit sends a command as the request's actor.
 func (r *request) submit(c directory.Command) (commit.Result, error) {
-	return r.h.ingress.Submit(r.Request().Context(), directory.Request{ID: commandID(), Actor: r.actor, Command: c})
+	done, err := r.h.ingress.Submit(r.Request().Context(), directory.Request{ID: commandID(), Actor: r.actor, Command: c})
+	if err == nil {
+		r.reading.Merge(done.Deviations)
+	}
+	return done, err
 }
 
 func commandID() string {
@@ -120,7 +124,3 @@ func commandID() string {
 	_, _ = rand.Read(id[:]) // never fails: it ends the program instead
 	return hex.EncodeToString(id[:])
 }
-
-// record tells the sync log of a request that was refused, or understood
-// although it was not as the RFCs have it.
-func (r *request) record(int) {}
