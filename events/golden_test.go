@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write golden files that do not exist ye
 // payloads holds one full value of every payload type. A new type is added
 // here; a value that has a golden file never changes.
 func payloads() []events.Payload {
+	since := time.Date(2026, 11, 1, 8, 0, 0, 123000, time.UTC)
 	hash := bytes.Repeat([]byte{0xab}, 32)
 	names := events.UserNames{UserName: "zoë@acme.example", ExternalID: "00u1<&>", DisplayName: "Zoë Łukasiewicz", Emails: []string{"zoë@acme.example", "z@home.example"}}
 	attributes := json.RawMessage(`{"active":true,"title":"R & D <\u2028>","userName":"zoë@acme.example"}`)
@@ -59,10 +60,11 @@ func payloads() []events.Payload {
 		events.DirectoryAttributesMapped{Mappings: []events.AttributeMapping{
 			{Key: "badge", Sources: []string{"urn:acme:1.0:User:badge", `emails[type eq "work"].value`}, Default: "<none>"}, {Key: "site", Sources: []string{"title"}},
 		}},
-		events.WebhookEndpointCreated{WebhookEndpointConfig: endpoint, SealedSecret: []byte{5}},
+		events.WebhookEndpointCreated{WebhookEndpointConfig: endpoint, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{5}}},
 		events.WebhookEndpointUpdated{WebhookEndpointConfig: endpoint},
 		events.WebhookEndpointDeleted{},
-		events.WebhookEndpointSecretChanged{SealedSecret: []byte{6}},
+		events.WebhookEndpointFailing{Since: since, DisableAt: since.Add(time.Hour), Level: 1},
+		events.WebhookEndpointSecretChanged{WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}}},
 		events.UserCreated{UserState: user},
 		events.UserUpdated{UserState: user, Freed: &names},
 		events.UserDeleted{UserNames: names, Address: "zoë@acme.example"},
@@ -81,6 +83,7 @@ func payloads() []events.Payload {
 // values above they never change.
 func grown() map[string]events.Payload {
 	attributes := json.RawMessage(`{"displayName":"R & D"}`)
+	until := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	return map[string]events.Payload{
 		"user.created.v1-previous": events.UserCreated{
 			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
@@ -92,6 +95,19 @@ func grown() map[string]events.Payload {
 		"directory.policy_changed.v1-conformance": events.DirectoryPolicyChanged{DirectoryPolicy: events.DirectoryPolicy{
 			DomainPolicy: "OFF", EmailPolicy: "FOLLOW_DIRECTORY", DeactivationEvent: "USER_UPDATED", Conformance: "STRICT",
 		}},
+		"webhook_endpoint.created.v1-settings": events.WebhookEndpointCreated{
+			WebhookEndpointConfig: events.WebhookEndpointConfig{
+				URL: "https://acme.example/hook", EventTypes: []string{"*"}, Enabled: true, Headers: []events.WebhookHeader{{Name: "X-A", SealedValue: []byte{7}}},
+				RateLimit: 50, Concurrency: 4, TimeLimit: 5000, Ordering: "none", Ladder: "0s,5s", Signatures: []string{"v1", "v1a"},
+			},
+			WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{5}, SealedKey: []byte{6}, PublicKey: []byte{7}},
+		},
+		"webhook_endpoint.updated.v1-reason": events.WebhookEndpointUpdated{
+			WebhookEndpointConfig: events.WebhookEndpointConfig{URL: "https://acme.example/hook", EventTypes: []string{"*"}}, SealedKey: []byte{6}, PublicKey: []byte{7}, Reason: "gone",
+		},
+		"webhook_endpoint.secret_changed.v1-former": events.WebhookEndpointSecretChanged{
+			WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}, SealedKey: []byte{7}, PublicKey: []byte{8}}, FormerUntil: &until,
+		},
 		"group.members_added.v1-resolved": events.GroupMembersAdded{Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>", "zoë@acme.example"}},
 	}
 }

@@ -219,9 +219,11 @@ func TestEndpoints(t *testing.T) {
 	create := func(change func(*events.WebhookEndpointConfig)) func(*stage) directory.Command {
 		c := good
 		change(&c)
-		return of(directory.CreateWebhookEndpoint{Config: c, SealedSecret: []byte{1}})
+		return of(directory.CreateWebhookEndpoint{Config: c, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{1}}})
 	}
-	given := func(s *stage) { s.Must(s.t, directory.CreateWebhookEndpoint{Config: good, SealedSecret: []byte{1}}) }
+	given := func(s *stage) {
+		s.Must(s.t, directory.CreateWebhookEndpoint{Config: good, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{1}}})
+	}
 	on := func(c func(id string) directory.Command) func(*stage) directory.Command {
 		return func(s *stage) directory.Command {
 			id := "whe_0"
@@ -259,10 +261,10 @@ func TestEndpoints(t *testing.T) {
 		"take the types":   {given: given, when: update(func(c *directory.UpdateWebhookEndpoint) { c.EventTypes = []string{} }), no: invalid},
 		"update none":      {when: update(func(*directory.UpdateWebhookEndpoint) {}), no: notFound},
 		"another secret": {given: given, when: on(func(id string) directory.Command {
-			return directory.ChangeWebhookSecret{ID: id, SealedSecret: []byte{2}}
+			return directory.ChangeWebhookSecret{ID: id, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{2}}}
 		}), then: []events.Type{events.TypeWebhookEndpointSecretChanged}},
 		"the same secret": {given: given, when: on(func(id string) directory.Command {
-			return directory.ChangeWebhookSecret{ID: id, SealedSecret: []byte{1}}
+			return directory.ChangeWebhookSecret{ID: id, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{1}}}
 		})},
 		"delete":      {given: given, when: on(func(id string) directory.Command { return directory.DeleteWebhookEndpoint{ID: id} }), then: []events.Type{events.TypeWebhookEndpointDeleted}},
 		"delete none": {when: on(func(id string) directory.Command { return directory.DeleteWebhookEndpoint{ID: id} }), no: notFound},

@@ -187,6 +187,8 @@ func init() {
 	register[CreateWebhookEndpoint]()
 	register[UpdateWebhookEndpoint]()
 	register[ChangeWebhookSecret]()
+	register[WarnWebhookEndpoint]()
+	register[DisableWebhookEndpoint]()
 	register[DeleteWebhookEndpoint]()
 	register[CreateUser]()
 	register[ReplaceUser]()

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/rollcallhq/rollcall/events"
 )
@@ -73,11 +75,12 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeDirectorySchemasChanged:   with(foldSchemasChanged),
 	events.TypeDirectoryAttributesMapped: with(foldAttributesMapped),
 
-	events.TypeWebhookEndpointCreated: with(foldEndpointCreated),
-	events.TypeWebhookEndpointUpdated: with(foldEndpointUpdated),
-	events.TypeWebhookEndpointDeleted: func(f *folding) error { f.drop(Make(TableEndpoint, f.e.Resource)); return nil },
-	events.TypeWebhookEndpointSecretChanged: with(func(f *folding, p events.WebhookEndpointSecretChanged) error {
-		return f.endpoint(func(r *Endpoint) { r.SealedSecret = p.SealedSecret })
+	events.TypeWebhookEndpointCreated:       with(foldEndpointCreated),
+	events.TypeWebhookEndpointUpdated:       with(foldEndpointUpdated),
+	events.TypeWebhookEndpointDeleted:       func(f *folding) error { f.drop(Make(TableEndpoint, f.e.Resource)); return nil },
+	events.TypeWebhookEndpointSecretChanged: with(foldEndpointSecretChanged),
+	events.TypeWebhookEndpointFailing: with(func(f *folding, p events.WebhookEndpointFailing) error {
+		return f.endpoint(func(r *Endpoint) { r.FailingSince, r.Warned = p.Since, p.Level })
 	}),
 
 	events.TypeUserCreated: with(foldUserCreated),
@@ -209,13 +212,30 @@ func foldDirectorySecretRevoked(f *folding, p events.DirectorySecretRevoked) err
 func foldEndpointCreated(f *folding, p events.WebhookEndpointCreated) error {
 	f.put(Make(TableEndpoint, f.e.Resource), &Endpoint{
 		ID: f.e.Resource, Organization: f.e.Organization, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At,
-		SealedSecret: p.SealedSecret, WebhookEndpointConfig: p.WebhookEndpointConfig,
+		WebhookSigningKeys: p.WebhookSigningKeys, WebhookEndpointConfig: p.WebhookEndpointConfig,
 	})
 	return nil
 }
 
 func foldEndpointUpdated(f *folding, p events.WebhookEndpointUpdated) error {
-	return f.endpoint(func(r *Endpoint) { r.WebhookEndpointConfig = p.WebhookEndpointConfig })
+	return f.endpoint(func(r *Endpoint) {
+		r.WebhookEndpointConfig, r.DisabledBecause = p.WebhookEndpointConfig, p.Reason
+		r.FailingSince, r.Warned = time.Time{}, 0 // somebody did something about it
+		if len(p.SealedKey) > 0 {
+			r.SealedKey, r.PublicKey = p.SealedKey, p.PublicKey
+		}
+	})
+}
+
+func foldEndpointSecretChanged(f *folding, p events.WebhookEndpointSecretChanged) error {
+	return f.endpoint(func(r *Endpoint) {
+		former := slices.DeleteFunc(slices.Clone(r.Former), func(k FormerKeys) bool { return !k.Until.After(f.e.At) })
+		if p.FormerUntil != nil {
+			former = append(former, FormerKeys{Until: *p.FormerUntil, WebhookSigningKeys: r.WebhookSigningKeys})
+		}
+		r.Former = former[max(0, len(former)-MaxFormerKeys):]
+		r.WebhookSigningKeys = p.WebhookSigningKeys
+	})
 }
 
 // directory changes a copy of the event's directory row.

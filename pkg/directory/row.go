@@ -83,8 +83,21 @@ type Endpoint struct {
 	Revision     uint64    `json:"revision"`
 	Created      time.Time `json:"created"`
 	Updated      time.Time `json:"updated"`
-	SealedSecret []byte    `json:"sealed_secret"`
+	events.WebhookSigningKeys
+	// Former are keys that were replaced and still count, the newest last.
+	Former []FormerKeys `json:"former,omitempty"`
+	// DisabledBecause is why the server disabled it by itself, else empty.
+	DisabledBecause string `json:"disabled_because,omitempty"`
+	// FailingSince and Warned are of the last warning.
+	FailingSince time.Time `json:"failing_since,omitzero"`
+	Warned       int       `json:"warned,omitempty"`
 	events.WebhookEndpointConfig
+}
+
+// FormerKeys are signing keys that count until a time.
+type FormerKeys struct {
+	Until time.Time `json:"until"`
+	events.WebhookSigningKeys
 }
 
 // SigningKey signs access tokens; its private half is sealed.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,11 @@ const Tolerance = 300 * time.Second
 // maxSignatures bounds what Verify looks at; nobody rotates through more.
 const maxSignatures = 32
 
-// version leads every signature with a symmetric key.
-const version = "v1,"
+// What leads the signatures of each scheme.
+const (
+	versionHMAC    = "v1,"
+	versionEd25519 = "v1a,"
+)
 
 // The errors of Verify.
 var (
@@ -39,18 +43,28 @@ var (
 // Timestamp returns the value of HeaderTimestamp for an attempt at t.
 func Timestamp(t time.Time) string { return strconv.FormatInt(t.Unix(), 10) }
 
-// Sign returns the value of HeaderSignature: one entry for each secret, in
+// Signer makes the signature of one key: a Secret or a PrivateKey.
+type Signer interface {
+	// sign returns the entry of HeaderSignature for what is signed.
+	sign(id, timestamp string, body []byte) string
+}
+
+// Sign returns the value of HeaderSignature: one entry for each signer, in
 // order, separated by single spaces. During a rotation there are several.
-func Sign(id string, at time.Time, body []byte, secrets ...Secret) string {
+func Sign(id string, at time.Time, body []byte, signers ...Signer) string {
 	var b strings.Builder
-	for i, s := range secrets {
+	timestamp := Timestamp(at)
+	for i, s := range signers {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(version)
-		b.WriteString(base64.StdEncoding.EncodeToString(s.sum(id, Timestamp(at), body)))
+		b.WriteString(s.sign(id, timestamp, body))
 	}
 	return b.String()
+}
+
+func (s Secret) sign(id, timestamp string, body []byte) string {
+	return versionHMAC + base64.StdEncoding.EncodeToString(s.sum(id, timestamp, body))
 }
 
 func (s Secret) sum(id, timestamp string, body []byte) []byte {
@@ -63,13 +77,28 @@ func (s Secret) sum(id, timestamp string, body []byte) []byte {
 	return h.Sum(nil)
 }
 
+// Verifier checks the signature of one key: a Secret or a PublicKey.
+type Verifier interface {
+	// verifies reports whether one of the entries is its signature of the message.
+	// Comparisons take constant time.
+	verifies(m message, entries []string) bool
+	// IsZero reports whether it holds no key.
+	IsZero() bool
+}
+
+// message is what was signed.
+type message struct {
+	id, timestamp string
+	body          []byte
+}
+
 // Verify checks the headers and the exact body of a delivery at the time now.
 // Entries of other versions and entries that are not base64 are passed over;
-// one match with any secret is enough. All comparisons take constant time.
+// one match with any key is enough. All comparisons take constant time.
 //
 // Errors: ErrMissingHeader, ErrTimestamp, ErrTooOld, ErrTooNew, ErrSignature,
 // ErrNoSecret.
-func Verify(id, timestamp, signatures string, body []byte, now time.Time, secrets ...Secret) error {
+func Verify(id, timestamp, signatures string, body []byte, now time.Time, keys ...Verifier) error {
 	if id == "" || timestamp == "" || signatures == "" {
 		return ErrMissingHeader
 	}
@@ -84,33 +113,37 @@ func Verify(id, timestamp, signatures string, body []byte, now time.Time, secret
 	case sec > at+limit:
 		return ErrTooNew
 	}
-	var wanted [][]byte
-	for _, s := range secrets {
-		if !s.IsZero() {
-			wanted = append(wanted, s.sum(id, timestamp, body))
-		}
-	}
-	if len(wanted) == 0 {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k Verifier) bool { return k == nil || k.IsZero() })
+	if len(keys) == 0 {
 		return ErrNoSecret
 	}
-	n := 0
-	for entry := range strings.SplitSeq(signatures, " ") {
-		if n++; n > maxSignatures {
-			break
-		}
-		b64, ok := strings.CutPrefix(entry, version)
-		if !ok || len(b64) != base64.StdEncoding.EncodedLen(sha256.Size) {
-			continue
-		}
-		got, err := base64.StdEncoding.DecodeString(b64)
-		if err != nil {
-			continue
-		}
-		for _, w := range wanted {
-			if hmac.Equal(got, w) {
-				return nil
-			}
+	entries := strings.SplitN(signatures, " ", maxSignatures+1)
+	entries = entries[:min(len(entries), maxSignatures)]
+	for _, k := range keys {
+		if k.verifies(message{id, timestamp, body}, entries) {
+			return nil
 		}
 	}
 	return ErrSignature
+}
+
+func (s Secret) verifies(m message, entries []string) bool {
+	want := s.sum(m.id, m.timestamp, m.body)
+	found := false
+	for _, e := range entries {
+		if got, ok := decode(e, versionHMAC, sha256.Size); ok && hmac.Equal(got, want) {
+			found = true
+		}
+	}
+	return found
+}
+
+// decode returns the bytes of a signature of the given version and size.
+func decode(entry, version string, size int) ([]byte, bool) {
+	b64, ok := strings.CutPrefix(entry, version)
+	if !ok || len(b64) != base64.StdEncoding.EncodedLen(size) {
+		return nil, false
+	}
+	b, err := base64.StdEncoding.DecodeString(b64)
+	return b, err == nil && len(b) == size
 }

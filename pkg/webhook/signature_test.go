@@ -48,28 +48,28 @@ func TestVerify(t *testing.T) {
 	tests := []struct {
 		name, id, timestamp, signature, body string
 		at                                   time.Time
-		secrets                              []webhook.Secret
+		secrets                              []webhook.Verifier
 		want                                 error
 	}{
-		{"right", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Secret{s}, nil},
-		{"second of two secrets", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Secret{other, s}, nil},
-		{"second of two signatures", vectorID, stamp, webhook.Sign(vectorID, now, []byte(vectorBody), other, s), vectorBody, now, []webhook.Secret{s}, nil},
-		{"others passed over", vectorID, stamp, "v1a,AAAA v1 v1, v1,!! v2,x " + vectorSignature, vectorBody, now, []webhook.Secret{s}, nil},
-		{"300 s late", vectorID, stamp, vectorSignature, vectorBody, now.Add(300 * time.Second), []webhook.Secret{s}, nil},
-		{"301 s late", vectorID, stamp, vectorSignature, vectorBody, now.Add(301 * time.Second), []webhook.Secret{s}, webhook.ErrTooOld},
-		{"300 s early", vectorID, stamp, vectorSignature, vectorBody, now.Add(-300 * time.Second), []webhook.Secret{s}, nil},
-		{"301 s early", vectorID, stamp, vectorSignature, vectorBody, now.Add(-301 * time.Second), []webhook.Secret{s}, webhook.ErrTooNew},
-		{"other body", vectorID, stamp, vectorSignature, vectorBody + " ", now, []webhook.Secret{s}, webhook.ErrSignature},
-		{"other id", vectorID + "x", stamp, vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrSignature},
-		{"other second", vectorID, webhook.Timestamp(now.Add(time.Second)), vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrSignature},
-		{"other secret", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Secret{other}, webhook.ErrSignature},
-		{"beyond the bound", vectorID, stamp, strings.Repeat("v1,x ", 100) + vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrSignature},
-		{"no id", "", stamp, vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrMissingHeader},
-		{"no timestamp", vectorID, "", vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrMissingHeader},
-		{"no signature", vectorID, stamp, "", vectorBody, now, []webhook.Secret{s}, webhook.ErrMissingHeader},
-		{"timestamp of a date", vectorID, "2026-01-01", vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrTimestamp},
-		{"timestamp at the end of numbers", vectorID, "-9223372036854775808", vectorSignature, vectorBody, now, []webhook.Secret{s}, webhook.ErrTooOld},
-		{"no secret", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Secret{{}}, webhook.ErrNoSecret},
+		{"right", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Verifier{s}, nil},
+		{"second of two secrets", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Verifier{other, s}, nil},
+		{"second of two signatures", vectorID, stamp, webhook.Sign(vectorID, now, []byte(vectorBody), other, s), vectorBody, now, []webhook.Verifier{s}, nil},
+		{"others passed over", vectorID, stamp, "v1a,AAAA v1 v1, v1,!! v2,x " + vectorSignature, vectorBody, now, []webhook.Verifier{s}, nil},
+		{"300 s late", vectorID, stamp, vectorSignature, vectorBody, now.Add(300 * time.Second), []webhook.Verifier{s}, nil},
+		{"301 s late", vectorID, stamp, vectorSignature, vectorBody, now.Add(301 * time.Second), []webhook.Verifier{s}, webhook.ErrTooOld},
+		{"300 s early", vectorID, stamp, vectorSignature, vectorBody, now.Add(-300 * time.Second), []webhook.Verifier{s}, nil},
+		{"301 s early", vectorID, stamp, vectorSignature, vectorBody, now.Add(-301 * time.Second), []webhook.Verifier{s}, webhook.ErrTooNew},
+		{"other body", vectorID, stamp, vectorSignature, vectorBody + " ", now, []webhook.Verifier{s}, webhook.ErrSignature},
+		{"other id", vectorID + "x", stamp, vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
+		{"other second", vectorID, webhook.Timestamp(now.Add(time.Second)), vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
+		{"other secret", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Verifier{other}, webhook.ErrSignature},
+		{"beyond the bound", vectorID, stamp, strings.Repeat("v1,x ", 100) + vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
+		{"no id", "", stamp, vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrMissingHeader},
+		{"no timestamp", vectorID, "", vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrMissingHeader},
+		{"no signature", vectorID, stamp, "", vectorBody, now, []webhook.Verifier{s}, webhook.ErrMissingHeader},
+		{"timestamp of a date", vectorID, "2026-01-01", vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrTimestamp},
+		{"timestamp at the end of numbers", vectorID, "-9223372036854775808", vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrTooOld},
+		{"no secret", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Verifier{webhook.Secret{}}, webhook.ErrNoSecret},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 )
@@ -26,6 +27,7 @@ type flight struct {
 	seq      uint64
 	id, typ  string
 	resource string
+	order    string // the resource, if its deliveries are kept in order
 	attempt  int
 	event    *event // nil: to be read again
 }
@@ -33,8 +35,8 @@ type flight struct {
 // fly begins an attempt. The lane has a token and its slot is locked.
 func (l *lane) fly(f flight) {
 	l.inFlight[f.seq] = struct{}{}
-	if f.resource != "" {
-		l.byResource[f.resource] = struct{}{}
+	if f.order = ordered(l.ep, f.resource); f.order != "" {
+		l.byResource[f.order] = struct{}{}
 	}
 	w, ep, ctx := l.slot.w, l.ep, l.ctx
 	w.stats.inFlight.Add(1)
@@ -70,23 +72,22 @@ func (w *Worker) attempt(ctx context.Context, ep *endpoint, f flight) (r egress.
 			return egress.Result{Class: classGone, Text: "the event is no longer kept"}, false
 		}
 	}
-	text, err := w.cfg.Unseal(ep.SealedSecret)
-	if err != nil {
-		return egress.Result{Class: classSecret, Text: "the endpoint's signing secret cannot be opened; check the master key"}, false
-	}
-	secret, err := webhook.ParseSecret(string(text))
-	if err != nil {
-		return egress.Result{Class: classSecret, Text: "the endpoint's signing secret cannot be read; rotate it"}, false
-	}
 	now := time.Now()
+	signers, err := ep.signers(w.cfg.Unseal, now)
+	if err != nil {
+		return egress.Result{Class: classSecret, Text: err.Error()}, false
+	}
 	h := http.Header{
 		"Webhook-Id":        {e.id},
 		"Webhook-Timestamp": {webhook.Timestamp(now)},
-		"Webhook-Signature": {webhook.Sign(e.id, now, e.body, secret)},
+		"Webhook-Signature": {webhook.Sign(e.id, now, e.body, signers...)},
 		"Content-Type":      {"application/json"},
 		"User-Agent":        {"Rollcall/" + w.cfg.Version},
 	}
-	return w.cfg.Client.Post(ctx, ep.URL, h, e.body), false
+	if limit := time.Duration(ep.TimeLimit) * time.Millisecond; limit > 0 {
+		return w.cfg.Client.PostWithin(ctx, limit, ep.URL, ep.head(h), e.body), false
+	}
+	return w.cfg.Client.Post(ctx, ep.URL, ep.head(h), e.body), false
 }
 
 // landed takes the result of an attempt.
@@ -95,7 +96,7 @@ func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took ti
 	defer s.mu.Unlock()
 	l := f.lane
 	delete(l.inFlight, f.seq)
-	delete(l.byResource, f.resource)
+	delete(l.byResource, f.order)
 	if l.gone || s.fenced || r.Class == egress.ClassCanceled {
 		return // not recorded: whoever has the endpoint next sends it again
 	}
@@ -108,6 +109,7 @@ func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took ti
 		At: at, Attempt: f.attempt, Duration: took, Status: r.Status, Class: string(r.Class), Error: r.Text,
 	}
 	closes := l.judge(&rec, r)
+	l.heed(r)
 	l.unstored[f.seq] = struct{}{}
 	s.record(pending{lane: l, record: rec, closes: closes})
 	l.pump()
@@ -121,16 +123,18 @@ func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
 		rec.Outcome = attempts.Delivered
 		closes = l.open
 		l.failures, l.open = 0, false
-		l.window = min(2*l.window, w.cfg.Concurrency)
+		l.window = min(2*l.window, w.concurrency(l.ep))
 		l.unwait(rec.Resource, rec.Seq)
 		l.follow(rec.Resource)
 		return closes
 	}
 	rec.Outcome = attempts.Dead
 	end := rec.At.Add(rec.Duration)
-	if due, ok := w.cfg.Ladder.Due(rec.Attempt+1, end, jitter()); ok && r.Class != classGone {
-		rec.Outcome, rec.Due = attempts.Failed, later(w.cfg.Ladder, rec.Attempt+1, due, end, r.RetryAfter)
+	ladder := w.ladder(l.ep)
+	if due, ok := ladder.Due(rec.Attempt+1, end, jitter()); ok && r.Class != classGone {
+		rec.Outcome, rec.Due = attempts.Failed, later(ladder, rec.Attempt+1, due, end, r.RetryAfter)
 	}
+	l.failedAt = end
 	l.failures++
 	l.window = 1
 	if !l.open && l.failures >= w.cfg.Circuit {
@@ -143,6 +147,25 @@ func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
 		l.follow(rec.Resource)
 	}
 	return false
+}
+
+// maxPause bounds how long an endpoint is left alone because it asked for it.
+const maxPause = 5 * time.Minute
+
+// heed does what an answer asks for beside its own delivery: 410 says that
+// nobody is there any more, and a Retry-After with 429 or 503 that nothing at
+// all should come for a while.
+func (l *lane) heed(r egress.Result) {
+	switch r.Status {
+	case http.StatusGone:
+		if !l.slot.stopped() {
+			l.slot.w.disable(l.ep, directory.BecauseGone)
+		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		if r.RetryAfter > 0 {
+			l.pause(time.Now().Add(min(r.RetryAfter, maxPause)))
+		}
+	}
 }
 
 // jitter draws what a step is moved by.
@@ -160,7 +183,7 @@ func later(ladder webhook.Ladder, attempt int, due, end time.Time, asked time.Du
 // follow wakes the first delivery that waits of a resource, when an attempt of
 // another one has ended.
 func (l *lane) follow(resource string) {
-	if chain := l.waits[resource]; resource != "" && len(chain) > 0 {
+	if chain := l.waits[resource]; ordered(l.ep, resource) != "" && len(chain) > 0 {
 		l.slot.arm(l, chain[0], time.Time{})
 	}
 }

@@ -37,6 +37,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
@@ -76,6 +77,12 @@ type Config struct {
 	// Circuit is how many failures in a row open an endpoint's circuit,
 	// DefaultCircuit if 0.
 	Circuit int
+	// Patience is how long an endpoint may answer nothing but failures before it
+	// is disabled, DefaultPatience if 0.
+	Patience time.Duration
+	// Submit sends a command to the owner of the log, as the actor "system"; nil
+	// if there is none, and endpoints are then never disabled by themselves.
+	Submit func(context.Context, directory.Command) error
 	// Version is shown to receivers in the user agent; "dev" if empty.
 	Version string
 	Logger  *slog.Logger
@@ -85,8 +92,8 @@ func (c *Config) complete() error {
 	switch {
 	case c.Path == "" || c.Log == nil || c.JetStream == nil || c.Unseal == nil || c.Client == nil || c.Logger == nil:
 		return errors.New("delivery: Path, Log, JetStream, Unseal, Client and Logger are required")
-	case c.Concurrency < 0 || c.InFlight < 0 || c.Circuit < 0:
-		return errors.New("delivery: Concurrency, InFlight and Circuit are not negative")
+	case c.Concurrency < 0 || c.InFlight < 0 || c.Circuit < 0 || c.Patience < 0:
+		return errors.New("delivery: Concurrency, InFlight, Circuit and Patience are not negative")
 	}
 	if c.Ladder.Len() == 0 {
 		l, err := webhook.ParseLadder(webhook.DefaultLadder)
@@ -103,6 +110,9 @@ func (c *Config) complete() error {
 	set(&c.Concurrency, DefaultConcurrency)
 	set(&c.InFlight, DefaultInFlight)
 	set(&c.Circuit, DefaultCircuit)
+	if c.Patience == 0 {
+		c.Patience = DefaultPatience
+	}
 	if c.Version == "" {
 		c.Version = "dev"
 	}
@@ -112,7 +122,7 @@ func (c *Config) complete() error {
 // Worker delivers for all slots. Its methods are safe for concurrent use.
 type Worker struct {
 	cfg      Config
-	events   *events
+	events   *eventStream
 	attempts *attemptlog.Log
 	fold     *fold
 	feed     *feed
@@ -205,6 +215,7 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	w.running.Go(func() { w.fail(w.fold.run(w.life, w.changed)) })
 	w.running.Go(func() { w.feed.run(w.life) })
 	w.running.Go(w.sweep)
+	w.running.Go(w.watch)
 	w.running.Go(w.trim)
 	w.ready.Store(true)
 	return nil

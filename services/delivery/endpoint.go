@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
@@ -12,6 +13,20 @@ type endpoint struct {
 	*directory.Endpoint
 	// settings is which events the endpoint wanted when, oldest first.
 	settings []setting
+	// ladder is its own; zero if it has none.
+	ladder webhook.Ladder
+
+	opened  sync.Once
+	signing signing
+}
+
+func newEndpoint(row *directory.Endpoint) *endpoint {
+	ep := &endpoint{Endpoint: row}
+	if row.Ladder != "" {
+		// One that cannot be read is none: whoever set it was told.
+		ep.ladder, _ = webhook.ParseLadder(row.Ladder)
+	}
+	return ep
 }
 
 // setting is what an endpoint wanted of the events that were caused after an

@@ -66,24 +66,24 @@ func parseEvent(seq uint64, h nats.Header, body []byte) (*event, error) {
 	return e, nil
 }
 
-// events reads the stream. It is safe for concurrent use.
-type events struct {
+// eventStream reads EVENTS. It is safe for concurrent use.
+type eventStream struct {
 	nc     *nats.Conn
 	stream jetstream.Stream
 }
 
-func openEvents(ctx context.Context, js jetstream.JetStream) (*events, error) {
+func openEvents(ctx context.Context, js jetstream.JetStream) (*eventStream, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	stream, err := js.Stream(ctx, eventsStream)
 	if err != nil {
 		return nil, fmt.Errorf("look up the stream %s: %w", eventsStream, err)
 	}
-	return &events{nc: js.Conn(), stream: stream}, nil
+	return &eventStream{nc: js.Conn(), stream: stream}, nil
 }
 
 // bounds returns the first sequence that is kept and the last that was given.
-func (s *events) bounds(ctx context.Context) (first, last uint64, err error) {
+func (s *eventStream) bounds(ctx context.Context) (first, last uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	info, err := s.stream.Info(ctx)
@@ -94,7 +94,7 @@ func (s *events) bounds(ctx context.Context) (first, last uint64, err error) {
 }
 
 // get returns one event, nil if it is not there.
-func (s *events) get(ctx context.Context, seq uint64) (*event, error) {
+func (s *eventStream) get(ctx context.Context, seq uint64) (*event, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	m, err := s.stream.GetMsg(ctx, seq)
@@ -113,7 +113,7 @@ func (s *events) get(ctx context.Context, seq uint64) (*event, error) {
 
 // read calls each for the events behind a sequence, in order, until it answers
 // false. Messages that are not events are given without an id.
-func (s *events) read(ctx context.Context, after uint64, each func(*event) bool) error {
+func (s *eventStream) read(ctx context.Context, after uint64, each func(*event) bool) error {
 	consumer, err := s.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: after + 1, InactiveThreshold: consumerIdle,
 	})
@@ -154,7 +154,7 @@ func (s *events) read(ctx context.Context, after uint64, each func(*event) bool)
 
 // behind returns the sequence behind which all events were caused after the log
 // event with the given ordinal: EVENTS rises in the ordinal, so halving finds it.
-func (s *events) behind(ctx context.Context, ordinal uint64) (uint64, error) {
+func (s *eventStream) behind(ctx context.Context, ordinal uint64) (uint64, error) {
 	first, last, err := s.bounds(ctx)
 	if err != nil || last == 0 {
 		return 0, err

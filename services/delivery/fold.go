@@ -67,7 +67,7 @@ func (f *fold) load() error {
 		if !ok {
 			return true
 		}
-		ep := &endpoint{Endpoint: row}
+		ep := newEndpoint(row)
 		if b := snap.Tx().Bucket(settingsBucket); b != nil {
 			failed = json.Unmarshal(b.Get([]byte(row.ID)), &ep.settings)
 		}
@@ -206,7 +206,7 @@ func (f *fold) apply(e eventlog.Entry, at readmodel.Checkpoint, changed func(str
 					touched[id] = nil
 					continue
 				}
-				ep := &endpoint{Endpoint: row}
+				ep := newEndpoint(row)
 				if old := touched[id]; old != nil {
 					ep.settings = old.settings
 				} else if old, ok := f.endpoints[id]; ok { // only this goroutine writes it

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
 
@@ -60,6 +62,13 @@ type lane struct {
 	// falls to one with failure, so that a receiver that hangs holds one token.
 	window int
 
+	// rate holds the endpoint's rate, nil without one; pausedUntil is when it may
+	// be asked again at all.
+	rate        *rate.Limiter
+	pausedUntil time.Time
+	// failedAt is when an attempt failed last.
+	failedAt time.Time
+
 	// touched says that a frame is to carry the position.
 	touched bool
 	// drained is signalled when the queue has room again.
@@ -83,6 +92,9 @@ func (l *lane) restore(row attempts.Endpoint) {
 	waiting, _ := l.slot.state.Waiting(l.id)           // memory does not fail
 	for _, d := range waiting {
 		l.wait(d.Resource, d.Seq)
+		if d.LastAt.After(l.failedAt) {
+			l.failedAt = d.LastAt
+		}
 	}
 }
 
@@ -124,7 +136,36 @@ func (l *lane) take(e *event) {
 
 // may reports whether anything may be begun at all.
 func (l *lane) may() bool {
-	return l.ep != nil && !l.gone && l.ep.Enabled && l.slot.may() && len(l.inFlight) < min(l.window, l.slot.w.cfg.Concurrency)
+	return l.ep != nil && !l.gone && l.ep.Enabled && l.slot.may() && len(l.inFlight) < min(l.window, l.slot.w.concurrency(l.ep)) &&
+		!time.Now().Before(l.pausedUntil)
+}
+
+// pumping is the sequence of a timer that is the lane's own; events count from 1.
+const pumping = 0
+
+// pause leaves the endpoint alone until a time.
+func (l *lane) pause(until time.Time) {
+	if until.After(l.pausedUntil) {
+		l.pausedUntil = until
+		l.slot.arm(l, pumping, until)
+	}
+}
+
+// admitted takes an attempt from the endpoint's rate, or sets a timer for when
+// there is one.
+func (l *lane) admitted() bool {
+	if l.rate == nil {
+		return true
+	}
+	now := time.Now()
+	r := l.rate.ReserveN(now, 1)
+	wait := r.DelayFrom(now)
+	if wait <= 0 {
+		return true
+	}
+	r.CancelAt(now)
+	l.slot.arm(l, pumping, now.Add(wait))
+	return false
 }
 
 // pump begins what can be begun: first what is due again, then the queue.
@@ -132,7 +173,7 @@ func (l *lane) pump() {
 	for l.may() && len(l.again) > 0 {
 		seq := l.again[0]
 		d, ok := l.attemptable(seq)
-		if ok && !l.slot.w.tokens.take(l) {
+		if ok && (!l.admitted() || !l.slot.w.tokens.take(l)) {
 			return
 		}
 		l.again = l.again[1:]
@@ -140,11 +181,19 @@ func (l *lane) pump() {
 			l.fly(flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1})
 		}
 	}
-	for l.may() && len(l.queue) > 0 && l.mayAdvance() {
-		e := l.queue[0]
+	// What is about a resource of which an attempt is under way waits for that one,
+	// and what is behind it goes first.
+	var held map[string]struct{}
+	for i := 0; i < len(l.queue) && l.may() && l.mayAdvance(); {
+		e := l.queue[i]
 		resource := e.resource()
-		if due, wait := l.first(resource); wait {
-			l.queue = l.queue[1:]
+		order := ordered(l.ep, resource)
+		if _, behind := held[order]; behind {
+			i++
+			continue
+		}
+		if due, wait := l.first(order); wait {
+			l.queue = slices.Delete(l.queue, i, i+1)
 			l.unsettled[e.seq] = struct{}{}
 			l.wait(resource, e.seq)
 			l.slot.record(pending{lane: l, record: attempts.Record{
@@ -152,13 +201,18 @@ func (l *lane) pump() {
 			}})
 			continue
 		}
-		if _, busy := l.byResource[resource]; busy && resource != "" {
-			break // the attempt under way decides; what is behind keeps its order
+		if _, busy := l.byResource[order]; busy && order != "" {
+			if held == nil {
+				held = map[string]struct{}{}
+			}
+			held[order] = struct{}{}
+			i++
+			continue
 		}
-		if !l.slot.w.tokens.take(l) {
+		if !l.admitted() || !l.slot.w.tokens.take(l) {
 			break
 		}
-		l.queue = l.queue[1:]
+		l.queue = slices.Delete(l.queue, i, i+1)
 		l.unsettled[e.seq] = struct{}{}
 		l.fly(flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, event: e})
 	}
@@ -172,7 +226,7 @@ func (l *lane) first(resource string) (due time.Time, wait bool) {
 	if resource != "" && len(l.waits[resource]) > 0 {
 		return time.Time{}, true
 	}
-	ladder := l.slot.w.cfg.Ladder
+	ladder := l.slot.w.ladder(l.ep)
 	if step, _ := ladder.Step(1); step > 0 {
 		due, _ = ladder.Due(1, time.Now(), jitter())
 	}
@@ -217,10 +271,11 @@ func (l *lane) attemptable(seq uint64) (attempts.Delivery, bool) {
 	if _, stale := l.unstored[seq]; stale {
 		return d, false // its record sets the timer
 	}
-	if _, busy := l.byResource[d.Resource]; busy && d.Resource != "" {
+	order := ordered(l.ep, d.Resource)
+	if _, busy := l.byResource[order]; busy && order != "" {
 		return d, false
 	}
-	if chain := l.waits[d.Resource]; d.Resource != "" && len(chain) > 0 && chain[0] != seq {
+	if chain := l.waits[order]; order != "" && len(chain) > 0 && chain[0] != seq {
 		return d, false
 	}
 	if l.open {

@@ -95,6 +95,10 @@ func (s *slot) install(id string, ep *endpoint) {
 	}
 	old := l.ep
 	l.ep = ep
+	if old == nil || old.RateLimit != ep.RateLimit {
+		l.rate = limiter(ep)
+	}
+	l.window = min(l.window, s.w.concurrency(ep))
 	if s.begun && old != nil && (ep.Enabled && !old.Enabled || ep.URL != old.URL) {
 		// Somebody did something about it: see at once whether it helped.
 		l.arm()
@@ -258,6 +262,10 @@ func (s *slot) fire(now time.Time) time.Duration {
 		}
 		delete(l.armed, t.seq)
 		if l.gone {
+			continue
+		}
+		if t.seq == pumping {
+			l.pump()
 			continue
 		}
 		switch d, ok := l.attemptable(t.seq); {

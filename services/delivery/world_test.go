@@ -128,7 +128,7 @@ func (w *world) endpointOf(organization, id, url string, types ...string) {
 	w.secrets[id] = s
 	w.mu.Unlock()
 	w.commit(w.event(events.Event{Organization: organization, Resource: id, Revision: 1}, events.WebhookEndpointCreated{
-		WebhookEndpointConfig: events.WebhookEndpointConfig{URL: url, EventTypes: types, Enabled: true}, SealedSecret: seal(s.Text()),
+		WebhookEndpointConfig: events.WebhookEndpointConfig{URL: url, EventTypes: types, Enabled: true}, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: seal(s.Text())},
 	}))
 }
 

@@ -88,8 +88,8 @@ func newStack(b *testing.B, directories int, receiver, secret string) *stack {
 	s.org = s.must(b, directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: "Bench"}}).(*directory.Organization).ID
 	s.must(b, directory.CreateDomain{Organization: s.org, Domain: "bench.example"})
 	s.must(b, directory.CreateWebhookEndpoint{
-		Config:       events.WebhookEndpointConfig{URL: receiver, EventTypes: []string{"organization.directory.user_*"}, Enabled: true},
-		SealedSecret: []byte(secret),
+		Config:             events.WebhookEndpointConfig{URL: receiver, EventTypes: []string{"organization.directory.user_*"}, Enabled: true},
+		WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(secret)},
 	})
 	for range directories {
 		id := s.must(b, directory.CreateDirectory{Organization: s.org, Kind: "SCIM"}).(*directory.Directory).ID

@@ -44,7 +44,7 @@ type Receiver struct {
 	server *httptest.Server
 
 	mu      sync.Mutex
-	secrets []webhook.Secret
+	secrets []webhook.Verifier
 	got     []Delivery
 	times   map[string]int               // by id
 	sums    map[string][sha256.Size]byte // by id

@@ -251,8 +251,8 @@ func (c Commands) Administrative() directory.Command {
 		return directory.RevokeDirectorySecret{Organization: dir.Organization, Directory: dir.ID, ID: c.any(directory.TableDirectorySecret, dir.ID)}
 	case 16:
 		return directory.CreateWebhookEndpoint{
-			Config:       events.WebhookEndpointConfig{URL: "https://acme.example/?a=1&b=2", EventTypes: []string{"*"}, Enabled: true},
-			SealedSecret: []byte{1, 2, 3},
+			Config:             events.WebhookEndpointConfig{URL: "https://acme.example/?a=1&b=2", EventTypes: []string{"*"}, Enabled: true},
+			WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{1, 2, 3}},
 		}
 	case 17:
 		return directory.UpdateWebhookEndpoint{
@@ -263,7 +263,7 @@ func (c Commands) Administrative() directory.Command {
 		if c.chance("delete endpoint") {
 			return directory.DeleteWebhookEndpoint{ID: c.any(directory.TableEndpoint)}
 		}
-		return directory.ChangeWebhookSecret{ID: c.any(directory.TableEndpoint), SealedSecret: []byte(c.pick("sealed", names))}
+		return directory.ChangeWebhookSecret{ID: c.any(directory.TableEndpoint), WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(c.pick("sealed", names))}}
 	default:
 		if c.chance("delete client") {
 			return directory.DeleteAPIClient{ID: c.any(directory.TableClient)}

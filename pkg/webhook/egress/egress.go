@@ -106,6 +106,11 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 // Post makes one attempt: it sends body with the given headers and reads the
 // answer. It never follows a redirect. Keys of header are in canonical form.
 func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, body []byte) Result {
+	return c.PostWithin(ctx, c.opts.Timeout, rawURL, header, body)
+}
+
+// PostWithin is Post with a time limit of its own.
+func (c *Client) PostWithin(ctx context.Context, limit time.Duration, rawURL string, header http.Header, body []byte) Result {
 	u, err := parse(rawURL, c.opts.Insecure || len(c.opts.Allow) > 0)
 	if err != nil {
 		return failed(ctx, err)
@@ -114,7 +119,7 @@ func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, bo
 		_, err := parse(rawURL, false)
 		return failed(ctx, err)
 	}
-	limited, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

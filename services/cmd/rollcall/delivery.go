@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
 	"github.com/rollcallhq/rollcall/pkg/attempts/ledger"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
@@ -26,6 +28,7 @@ type deliverySetup struct {
 	js     jetstream.JetStream
 	keys   *seal.Keys
 	flags  webhookFlags
+	submit submitter
 	logger *slog.Logger
 }
 
@@ -37,6 +40,10 @@ func startDelivery(ctx context.Context, s *stack, d deliverySetup) (*delivery.Wo
 	client := egress.NewClient(egress.Options{Insecure: d.flags.WebhookInsecure, Timeout: d.flags.WebhookTimeout})
 	w, err := delivery.New(delivery.Config{
 		Path: d.path, Log: d.log, JetStream: d.js, Client: client, Ladder: ladder, Version: version, Logger: d.logger,
+		Submit: func(ctx context.Context, c directory.Command) error {
+			_, err := d.submit.Submit(ctx, directory.Request{ID: rand.Text(), Actor: "system", Command: c})
+			return err
+		},
 		Unseal: func(sealed []byte) ([]byte, error) { return d.keys.Open(seal.WebhookSecret, sealed) },
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	}
 
 	worker, err := startDelivery(ctx, s, deliverySetup{
-		path: c.path("delivery.db"), log: log, js: js, keys: keys, flags: c.webhookFlags, logger: out.log,
+		path: c.path("delivery.db"), log: log, js: js, keys: keys, flags: c.webhookFlags, submit: in, logger: out.log,
 	})
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	worker, err := startDelivery(ctx, s, deliverySetup{
-		path: c.path("delivery.db"), log: ext.log, js: ext.js, keys: keys, flags: c.webhookFlags, logger: out.log,
+		path: c.path("delivery.db"), log: ext.log, js: ext.js, keys: keys, flags: c.webhookFlags, submit: remote{ext.nc}, logger: out.log,
 	})
 	if err != nil {
 		return err

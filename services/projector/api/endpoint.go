@@ -1,10 +1,13 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -13,6 +16,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/webhook"
 )
 
 const (
@@ -21,6 +25,8 @@ const (
 	// webhookSecretSize is the length of a signing secret in bytes: the most that
 	// Standard Webhooks advises is 64, its own libraries make 24 to 32.
 	webhookSecretSize = 32
+	// usualOverlap is how long a replaced secret still counts.
+	usualOverlap = 24 * time.Hour
 )
 
 // CreateWebhookEndpoint adds a receiver and shows its signing secret once.
@@ -34,23 +40,27 @@ func (s *endpointService) CreateWebhookEndpoint(ctx context.Context, r *rollcall
 	if len(types) == 0 {
 		types = []string{"*"}
 	}
-	if err := first(s.checkURL(r.GetUrl()), checkPatterns(types)); err != nil {
+	if err := first(s.checkURL(r.GetUrl()), checkPatterns(types), checkLadder(r.GetLadder())); err != nil {
 		return nil, err
 	}
-	var b [webhookSecretSize]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
-	secret := "whsec_" + base64.StdEncoding.EncodeToString(b[:])
+	headers, err := s.sealHeaders(r.GetHeaders())
+	if err != nil {
+		return nil, err
+	}
+	secret, keys := s.newKeys(r.GetSignatures())
 	ep, err := submitFor[*directory.Endpoint](ctx, s.core, directory.CreateWebhookEndpoint{
 		Organization: r.GetOrganizationId(),
 		Config: events.WebhookEndpointConfig{
 			URL: r.GetUrl(), Description: r.GetDescription(), EventTypes: types, Enabled: r.Enabled == nil || r.GetEnabled(),
+			Headers: headers, RateLimit: int(r.GetRateLimit()), Concurrency: int(r.GetConcurrency()), TimeLimit: int(r.GetTimeLimitMs()),
+			Ordering: r.GetOrdering(), Ladder: r.GetLadder(), Signatures: r.GetSignatures(),
 		},
-		SealedSecret: s.core.cfg.Keys.Seal(seal.WebhookSecret, []byte(secret)),
+		WebhookSigningKeys: keys,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &rollcallv1.CreateWebhookEndpointResponse{Endpoint: endpointMessage(ep), Secret: secret}, nil
+	return &rollcallv1.CreateWebhookEndpointResponse{Endpoint: s.message(ep), Secret: secret}, nil
 }
 
 // ListWebhookEndpoints pages through all or an organization's, the oldest
@@ -81,7 +91,7 @@ func (s *endpointService) ListWebhookEndpoints(ctx context.Context, r *rollcallv
 			if err != nil {
 				return err
 			}
-			res.Endpoints = append(res.Endpoints, endpointMessage(ep))
+			res.Endpoints = append(res.Endpoints, s.message(ep))
 		}
 		return nil
 	})
@@ -100,7 +110,7 @@ func (s *endpointService) GetWebhookEndpoint(ctx context.Context, r *rollcallv1.
 	err := s.core.read(ctx, func(v directory.View) error {
 		ep, err := endpointOf(v, r.GetId())
 		if err == nil {
-			res.Endpoint = endpointMessage(ep)
+			res.Endpoint = s.message(ep)
 		}
 		return err
 	})
@@ -120,18 +130,54 @@ func (s *endpointService) UpdateWebhookEndpoint(ctx context.Context, r *rollcall
 			return nil, err
 		}
 	}
-	cmd := directory.UpdateWebhookEndpoint{ID: r.GetId(), URL: r.Url, Description: r.Description, Enabled: r.Enabled}
+	cmd := directory.UpdateWebhookEndpoint{
+		ID: r.GetId(), URL: r.Url, Description: r.Description, Enabled: r.Enabled, Ordering: r.Ordering, Ladder: r.Ladder,
+		RateLimit: whole(r.RateLimit), Concurrency: whole(r.Concurrency), TimeLimit: whole(r.TimeLimitMs),
+	}
 	if types := r.GetEventTypes(); len(types) > 0 {
 		if err := checkPatterns(types); err != nil {
 			return nil, err
 		}
 		cmd.EventTypes = types
 	}
+	if err := checkLadder(r.GetLadder()); err != nil {
+		return nil, err
+	}
+	if r.GetHeaders() != nil {
+		headers, err := s.sealHeaders(r.GetHeaders().GetHeaders())
+		if err != nil {
+			return nil, err
+		}
+		cmd.Headers = &headers
+	}
+	if schemes := r.GetSignatures(); len(schemes) > 0 {
+		_, keys := s.newKeys(schemes)
+		cmd.Signatures, cmd.SealedKey, cmd.PublicKey = &schemes, keys.SealedKey, keys.PublicKey
+	}
 	ep, err := submitFor[*directory.Endpoint](ctx, s.core, cmd)
 	if err != nil {
 		return nil, err
 	}
-	return &rollcallv1.UpdateWebhookEndpointResponse{Endpoint: endpointMessage(ep)}, nil
+	return &rollcallv1.UpdateWebhookEndpointResponse{Endpoint: s.message(ep)}, nil
+}
+
+// RotateWebhookSecret makes new signing keys and shows the new secret once.
+func (s *endpointService) RotateWebhookSecret(ctx context.Context, r *rollcallv1.RotateWebhookSecretRequest) (*rollcallv1.RotateWebhookSecretResponse, error) {
+	if err := checkID("id", r.GetId(), "", maxID); err != nil {
+		return nil, err
+	}
+	overlap := usualOverlap
+	if r.OverlapSeconds != nil {
+		overlap = time.Duration(r.GetOverlapSeconds()) * time.Second
+	}
+	// An ed25519 key is made whether the endpoint has use for one or not: it may
+	// begin to while this is on its way.
+	secret, keys := s.newKeys([]string{directory.SignatureHMAC, directory.SignatureEd25519})
+	ep, err := submitFor[*directory.Endpoint](ctx, s.core, directory.ChangeWebhookSecret{ID: r.GetId(), WebhookSigningKeys: keys, Overlap: overlap})
+	if err != nil {
+		return nil, err
+	}
+	return &rollcallv1.RotateWebhookSecretResponse{Endpoint: s.message(ep), Secret: secret}, nil
 }
 
 // DeleteWebhookEndpoint removes a receiver.
@@ -175,9 +221,76 @@ func endpointOf(v directory.View, id string) (*directory.Endpoint, error) {
 	return ep, err
 }
 
-func endpointMessage(ep *directory.Endpoint) *rollcallv1.WebhookEndpoint {
-	return &rollcallv1.WebhookEndpoint{
+// message shows an endpoint, without anything secret.
+func (s *endpointService) message(ep *directory.Endpoint) *rollcallv1.WebhookEndpoint {
+	m := &rollcallv1.WebhookEndpoint{
 		Id: ep.ID, Url: ep.URL, Description: ep.Description, EventTypes: ep.EventTypes, OrganizationId: ep.Organization,
 		Enabled: ep.Enabled, CreateTime: stamp(ep.Created), UpdateTime: stamp(ep.Updated),
+		RateLimit: uint32(ep.RateLimit), Concurrency: uint32(ep.Concurrency), TimeLimitMs: uint32(ep.TimeLimit), //nolint:gosec // bounded
+		Ordering: cmp.Or(ep.Ordering, directory.OrderingResource), Ladder: ep.Ladder, Signatures: ep.Signatures,
+		DisabledBecause: ep.DisabledBecause, FailingSince: stamp(ep.FailingSince),
 	}
+	if len(m.Signatures) == 0 {
+		m.Signatures = []string{directory.SignatureHMAC}
+	}
+	if k, ok := webhook.PublicKeyOf(ep.PublicKey); ok && slices.Contains(m.Signatures, directory.SignatureEd25519) {
+		m.PublicKey = k.Text()
+	}
+	for _, h := range ep.Headers {
+		m.Headers = append(m.Headers, &rollcallv1.WebhookHeader{Name: h.Name})
+	}
+	now := s.core.cfg.Now()
+	for _, k := range ep.Former {
+		if now.Before(k.Until) {
+			m.FormerSecretExpireTimes = append(m.FormerSecretExpireTimes, stamp(k.Until))
+		}
+	}
+	return m
+}
+
+// newKeys makes the keys for some schemes, and the text of the secret among them.
+func (s *endpointService) newKeys(schemes []string) (secret string, keys events.WebhookSigningKeys) {
+	var b [webhookSecretSize]byte
+	_, _ = rand.Read(b[:])             // never fails: it ends the program instead
+	made, _ := webhook.NewSecret(b[:]) // the size is right
+	secret = made.Text()
+	keys.SealedSecret = s.core.cfg.Keys.Seal(seal.WebhookSecret, []byte(secret))
+	if slices.Contains(schemes, directory.SignatureEd25519) {
+		_, _ = rand.Read(b[:])
+		key, _ := webhook.NewPrivateKey(b[:]) // likewise
+		keys.SealedKey = s.core.cfg.Keys.Seal(seal.WebhookSecret, []byte(key.Text()))
+		keys.PublicKey = key.Public().Bytes()
+	}
+	return secret, keys
+}
+
+// sealHeaders checks headers and hides their values.
+func (s *endpointService) sealHeaders(headers []*rollcallv1.WebhookHeader) ([]events.WebhookHeader, error) {
+	out := make([]events.WebhookHeader, 0, len(headers))
+	for _, h := range headers {
+		if err := webhook.CheckHeader(h.GetName(), h.GetValue()); err != nil {
+			return nil, err
+		}
+		out = append(out, events.WebhookHeader{Name: h.GetName(), SealedValue: s.core.cfg.Keys.Seal(seal.WebhookSecret, []byte(h.GetValue()))})
+	}
+	return out, nil
+}
+
+// checkLadder refuses times between attempts that cannot be kept; empty is the
+// server's.
+func checkLadder(text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := webhook.ParseLadder(text)
+	return err
+}
+
+// whole returns what was sent, nil if nothing was.
+func whole(n *uint32) *int {
+	if n == nil {
+		return nil
+	}
+	v := int(min(*n, math.MaxInt32))
+	return &v
 }

@@ -24,7 +24,9 @@ func TestEndpoint_life(t *testing.T) {
 	id := str(ep, "id")
 	if diff := cmp.Diff(map[string]any{
 		"id": id, "url": "https://hooks.example/in", "description": "", "event_types": []any{"*"}, "organization_id": "", "enabled": true,
-		"create_time": "2026-02-01T08:00:02Z", "update_time": "2026-02-01T08:00:02Z",
+		"create_time": "2026-02-01T08:00:02Z", "update_time": "2026-02-01T08:00:02Z", "headers": []any{}, "rate_limit": 0.0, "concurrency": 0.0,
+		"time_limit_ms": 0.0, "ordering": "resource", "ladder": "", "signatures": []any{"v1"}, "public_key": "", "disabled_because": "",
+		"former_secret_expire_times": []any{},
 	}, ep); diff != "" {
 		t.Errorf("created (-want +got):\n%s", diff)
 	}
@@ -178,5 +180,69 @@ func TestDeliveries(t *testing.T) {
 	}
 	if _, present := object(rest, "deliveries", 0)["last_attempt_time"]; present {
 		t.Error("a delivery without attempts has a last one")
+	}
+}
+
+func TestEndpoint_settings(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	s.clockMu.Lock()
+	s.ahead = time.Until(s.now) // the clock of the commits
+	s.clockMu.Unlock()
+	s.token = s.fetchToken(t)
+	made := s.ok(t, 201, "POST", endpointsPath, `{"url":"https://hooks.example/in","headers":[{"name":"Authorization","value":"Bearer mine"}],
+		"rate_limit":50,"concurrency":4,"time_limit_ms":5000,"ordering":"none","ladder":"0s,1m","signatures":["v1","v1a"]}`)
+	ep := object(made, "endpoint")
+	path := endpointsPath + "/" + str(ep, "id")
+	want := map[string]any{
+		"headers": []any{map[string]any{"name": "Authorization", "value": ""}}, "rate_limit": 50.0, "concurrency": 4.0, "time_limit_ms": 5000.0,
+		"ordering": "none", "ladder": "0s,1m", "signatures": []any{"v1", "v1a"},
+	}
+	holds := func(what string, got map[string]any) {
+		t.Helper()
+		for name, v := range want {
+			if diff := cmp.Diff(v, got[name]); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", what, name, diff)
+			}
+		}
+		if k := str(got, "public_key"); !strings.HasPrefix(k, "whpk_") {
+			t.Errorf("%s: the public key is %q", what, k)
+		}
+	}
+	holds("created", ep)
+	holds("read", object(s.ok(t, 200, "GET", path, ""), "endpoint"))
+	want["rate_limit"], want["headers"] = 0.0, []any{}
+	holds("updated", object(s.ok(t, 200, "PATCH", path, `{"rate_limit":0,"headers":{"headers":[]}}`), "endpoint"))
+
+	old := str(object(s.ok(t, 200, "GET", path, ""), "endpoint"), "public_key")
+	rotated := s.ok(t, 200, "POST", path+"/secret:rotate", `{"overlap_seconds":3600}`)
+	ep = object(rotated, "endpoint")
+	if next := str(rotated, "secret"); !strings.HasPrefix(next, "whsec_") || next == str(made, "secret") || str(ep, "public_key") == old {
+		t.Errorf("the rotated secret is %d bytes long, the key %q", len(next), str(ep, "public_key"))
+	}
+	if until, ok := ep["former_secret_expire_times"].([]any); !ok || len(until) != 1 {
+		t.Errorf("former secrets end at %v, want one time", ep["former_secret_expire_times"])
+	}
+	ep = object(s.ok(t, 200, "POST", path+"/secret:rotate", `{"overlap_seconds":0}`), "endpoint")
+	if until, ok := ep["former_secret_expire_times"].([]any); !ok || len(until) != 1 {
+		t.Errorf("former secrets end at %v, want the earlier one only", ep["former_secret_expire_times"])
+	}
+
+	for name, body := range map[string]string{
+		"a reserved header":       `{"headers":{"headers":[{"name":"Webhook-Id","value":"x"}]}}`,
+		"a header with a newline": `{"headers":{"headers":[{"name":"X-A","value":"x\ny"}]}}`,
+		"no header":               `{"headers":{"headers":[{"name":"a b","value":"x"}]}}`,
+		"a rate":                  `{"rate_limit":10001}`,
+		"a time limit":            `{"time_limit_ms":10}`,
+		"an ordering":             `{"ordering":"random"}`,
+		"a ladder":                `{"ladder":"soon"}`,
+		"a scheme":                `{"signatures":["v2"]}`,
+	} {
+		if status, _ := s.call(t, "PATCH", path, body); status != 400 {
+			t.Errorf("%s is answered %d, want 400", name, status)
+		}
+	}
+	if status, _ := s.call(t, "POST", path+"/secret:rotate", `{"overlap_seconds":604801}`); status != 400 {
+		t.Errorf("an overlap of more than 7 days is answered %d, want 400", status)
 	}
 }

@@ -35,8 +35,32 @@ type WebhookEndpoint struct {
 	Enabled        bool                   `protobuf:"varint,6,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	CreateTime     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	UpdateTime     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Sent with every attempt.
+	Headers []*WebhookHeader `protobuf:"bytes,9,rep,name=headers,proto3" json:"headers,omitempty"`
+	// Attempts a second at most; 0: no limit.
+	RateLimit uint32 `protobuf:"varint,10,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
+	// Attempts in flight at most; 0: the server's default.
+	Concurrency uint32 `protobuf:"varint,11,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// How long one attempt may take, in milliseconds; 0: the server's default.
+	TimeLimitMs uint32 `protobuf:"varint,12,opt,name=time_limit_ms,json=timeLimitMs,proto3" json:"time_limit_ms,omitempty"`
+	// "resource": the events of one user, group, directory or organization come
+	// one after the other, retries included. "none": as they come.
+	Ordering string `protobuf:"bytes,13,opt,name=ordering,proto3" json:"ordering,omitempty"`
+	// The times between attempts, for example "0s,5s,5m"; empty: the server's.
+	Ladder string `protobuf:"bytes,14,opt,name=ladder,proto3" json:"ladder,omitempty"`
+	// The schemes of Standard Webhooks that attempts are signed with.
+	Signatures []string `protobuf:"bytes,15,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	// What "v1a" signatures are verified with (whpk_…).
+	PublicKey string `protobuf:"bytes,16,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	// Why the server disabled the endpoint by itself: "gone" (it answered 410) or
+	// "failing" (nothing but failures for days).
+	DisabledBecause string `protobuf:"bytes,17,opt,name=disabled_because,json=disabledBecause,proto3" json:"disabled_because,omitempty"`
+	// Until when replaced secrets are signed with as well.
+	FormerSecretExpireTimes []*timestamppb.Timestamp `protobuf:"bytes,18,rep,name=former_secret_expire_times,json=formerSecretExpireTimes,proto3" json:"former_secret_expire_times,omitempty"`
+	// Since when it has answered nothing but failures, if it was warned of.
+	FailingSince  *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=failing_since,json=failingSince,proto3" json:"failing_since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebhookEndpoint) Reset() {
@@ -125,6 +149,289 @@ func (x *WebhookEndpoint) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *WebhookEndpoint) GetHeaders() []*WebhookHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *WebhookEndpoint) GetRateLimit() uint32 {
+	if x != nil {
+		return x.RateLimit
+	}
+	return 0
+}
+
+func (x *WebhookEndpoint) GetConcurrency() uint32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *WebhookEndpoint) GetTimeLimitMs() uint32 {
+	if x != nil {
+		return x.TimeLimitMs
+	}
+	return 0
+}
+
+func (x *WebhookEndpoint) GetOrdering() string {
+	if x != nil {
+		return x.Ordering
+	}
+	return ""
+}
+
+func (x *WebhookEndpoint) GetLadder() string {
+	if x != nil {
+		return x.Ladder
+	}
+	return ""
+}
+
+func (x *WebhookEndpoint) GetSignatures() []string {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+func (x *WebhookEndpoint) GetPublicKey() string {
+	if x != nil {
+		return x.PublicKey
+	}
+	return ""
+}
+
+func (x *WebhookEndpoint) GetDisabledBecause() string {
+	if x != nil {
+		return x.DisabledBecause
+	}
+	return ""
+}
+
+func (x *WebhookEndpoint) GetFormerSecretExpireTimes() []*timestamppb.Timestamp {
+	if x != nil {
+		return x.FormerSecretExpireTimes
+	}
+	return nil
+}
+
+func (x *WebhookEndpoint) GetFailingSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FailingSince
+	}
+	return nil
+}
+
+type WebhookHeader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Not one of webhook-*, content-*, host, user-agent, connection and their kin.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// At most 2000 bytes. It is kept sealed and never shown again: answers leave it
+	// out.
+	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookHeader) Reset() {
+	*x = WebhookHeader{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookHeader) ProtoMessage() {}
+
+func (x *WebhookHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookHeader.ProtoReflect.Descriptor instead.
+func (*WebhookHeader) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WebhookHeader) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WebhookHeader) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// At most 20.
+type WebhookHeaders struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Headers       []*WebhookHeader       `protobuf:"bytes,1,rep,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookHeaders) Reset() {
+	*x = WebhookHeaders{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookHeaders) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookHeaders) ProtoMessage() {}
+
+func (x *WebhookHeaders) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookHeaders.ProtoReflect.Descriptor instead.
+func (*WebhookHeaders) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WebhookHeaders) GetHeaders() []*WebhookHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+type RotateWebhookSecretRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 0 to 604800 (7 days); a day if unset.
+	OverlapSeconds *uint32 `protobuf:"varint,2,opt,name=overlap_seconds,json=overlapSeconds,proto3,oneof" json:"overlap_seconds,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RotateWebhookSecretRequest) Reset() {
+	*x = RotateWebhookSecretRequest{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateWebhookSecretRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateWebhookSecretRequest) ProtoMessage() {}
+
+func (x *RotateWebhookSecretRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateWebhookSecretRequest.ProtoReflect.Descriptor instead.
+func (*RotateWebhookSecretRequest) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RotateWebhookSecretRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RotateWebhookSecretRequest) GetOverlapSeconds() uint32 {
+	if x != nil && x.OverlapSeconds != nil {
+		return *x.OverlapSeconds
+	}
+	return 0
+}
+
+type RotateWebhookSecretResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Endpoint *WebhookEndpoint       `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// The new signing secret (whsec_…), shown this once.
+	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateWebhookSecretResponse) Reset() {
+	*x = RotateWebhookSecretResponse{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateWebhookSecretResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateWebhookSecretResponse) ProtoMessage() {}
+
+func (x *RotateWebhookSecretResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateWebhookSecretResponse.ProtoReflect.Descriptor instead.
+func (*RotateWebhookSecretResponse) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RotateWebhookSecretResponse) GetEndpoint() *WebhookEndpoint {
+	if x != nil {
+		return x.Endpoint
+	}
+	return nil
+}
+
+func (x *RotateWebhookSecretResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
 type CreateWebhookEndpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// https, 8 to 2000 characters.
@@ -135,14 +442,27 @@ type CreateWebhookEndpointRequest struct {
 	EventTypes     []string `protobuf:"bytes,3,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
 	OrganizationId string   `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	// True if unset.
-	Enabled       *bool `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	Enabled *bool            `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	Headers []*WebhookHeader `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
+	// 1 to 10000; 0: no limit.
+	RateLimit uint32 `protobuf:"varint,7,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
+	// 1 to 256; 0: the server's default.
+	Concurrency uint32 `protobuf:"varint,8,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// 1000 to 60000; 0: the server's default.
+	TimeLimitMs uint32 `protobuf:"varint,9,opt,name=time_limit_ms,json=timeLimitMs,proto3" json:"time_limit_ms,omitempty"`
+	// "resource" (if unset) or "none".
+	Ordering string `protobuf:"bytes,10,opt,name=ordering,proto3" json:"ordering,omitempty"`
+	// 1 to 20 durations.
+	Ladder string `protobuf:"bytes,11,opt,name=ladder,proto3" json:"ladder,omitempty"`
+	// "v1" (if unset), "v1a" or both.
+	Signatures    []string `protobuf:"bytes,12,rep,name=signatures,proto3" json:"signatures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateWebhookEndpointRequest) Reset() {
 	*x = CreateWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[1]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -154,7 +474,7 @@ func (x *CreateWebhookEndpointRequest) String() string {
 func (*CreateWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *CreateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[1]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -167,7 +487,7 @@ func (x *CreateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*CreateWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{1}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreateWebhookEndpointRequest) GetUrl() string {
@@ -205,6 +525,55 @@ func (x *CreateWebhookEndpointRequest) GetEnabled() bool {
 	return false
 }
 
+func (x *CreateWebhookEndpointRequest) GetHeaders() []*WebhookHeader {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *CreateWebhookEndpointRequest) GetRateLimit() uint32 {
+	if x != nil {
+		return x.RateLimit
+	}
+	return 0
+}
+
+func (x *CreateWebhookEndpointRequest) GetConcurrency() uint32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *CreateWebhookEndpointRequest) GetTimeLimitMs() uint32 {
+	if x != nil {
+		return x.TimeLimitMs
+	}
+	return 0
+}
+
+func (x *CreateWebhookEndpointRequest) GetOrdering() string {
+	if x != nil {
+		return x.Ordering
+	}
+	return ""
+}
+
+func (x *CreateWebhookEndpointRequest) GetLadder() string {
+	if x != nil {
+		return x.Ladder
+	}
+	return ""
+}
+
+func (x *CreateWebhookEndpointRequest) GetSignatures() []string {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
 type CreateWebhookEndpointResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Endpoint *WebhookEndpoint       `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
@@ -216,7 +585,7 @@ type CreateWebhookEndpointResponse struct {
 
 func (x *CreateWebhookEndpointResponse) Reset() {
 	*x = CreateWebhookEndpointResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[2]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -228,7 +597,7 @@ func (x *CreateWebhookEndpointResponse) String() string {
 func (*CreateWebhookEndpointResponse) ProtoMessage() {}
 
 func (x *CreateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[2]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -241,7 +610,7 @@ func (x *CreateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebhookEndpointResponse.ProtoReflect.Descriptor instead.
 func (*CreateWebhookEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{2}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
@@ -271,7 +640,7 @@ type ListWebhookEndpointsRequest struct {
 
 func (x *ListWebhookEndpointsRequest) Reset() {
 	*x = ListWebhookEndpointsRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[3]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +652,7 @@ func (x *ListWebhookEndpointsRequest) String() string {
 func (*ListWebhookEndpointsRequest) ProtoMessage() {}
 
 func (x *ListWebhookEndpointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[3]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +665,7 @@ func (x *ListWebhookEndpointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWebhookEndpointsRequest.ProtoReflect.Descriptor instead.
 func (*ListWebhookEndpointsRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{3}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListWebhookEndpointsRequest) GetPageSize() uint32 {
@@ -332,7 +701,7 @@ type ListWebhookEndpointsResponse struct {
 
 func (x *ListWebhookEndpointsResponse) Reset() {
 	*x = ListWebhookEndpointsResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[4]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +713,7 @@ func (x *ListWebhookEndpointsResponse) String() string {
 func (*ListWebhookEndpointsResponse) ProtoMessage() {}
 
 func (x *ListWebhookEndpointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[4]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +726,7 @@ func (x *ListWebhookEndpointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWebhookEndpointsResponse.ProtoReflect.Descriptor instead.
 func (*ListWebhookEndpointsResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{4}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListWebhookEndpointsResponse) GetEndpoints() []*WebhookEndpoint {
@@ -397,7 +766,7 @@ type GetWebhookEndpointRequest struct {
 
 func (x *GetWebhookEndpointRequest) Reset() {
 	*x = GetWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[5]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -409,7 +778,7 @@ func (x *GetWebhookEndpointRequest) String() string {
 func (*GetWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *GetWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[5]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -422,7 +791,7 @@ func (x *GetWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*GetWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{5}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetWebhookEndpointRequest) GetId() string {
@@ -441,7 +810,7 @@ type GetWebhookEndpointResponse struct {
 
 func (x *GetWebhookEndpointResponse) Reset() {
 	*x = GetWebhookEndpointResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[6]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +822,7 @@ func (x *GetWebhookEndpointResponse) String() string {
 func (*GetWebhookEndpointResponse) ProtoMessage() {}
 
 func (x *GetWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[6]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +835,7 @@ func (x *GetWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWebhookEndpointResponse.ProtoReflect.Descriptor instead.
 func (*GetWebhookEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{6}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
@@ -483,15 +852,24 @@ type UpdateWebhookEndpointRequest struct {
 	Url         *string                `protobuf:"bytes,2,opt,name=url,proto3,oneof" json:"url,omitempty"`
 	Description *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	// If any is given, these replace all.
-	EventTypes    []string `protobuf:"bytes,4,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
-	Enabled       *bool    `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	EventTypes []string `protobuf:"bytes,4,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	Enabled    *bool    `protobuf:"varint,5,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	// These replace all.
+	Headers     *WebhookHeaders `protobuf:"bytes,6,opt,name=headers,proto3" json:"headers,omitempty"`
+	RateLimit   *uint32         `protobuf:"varint,7,opt,name=rate_limit,json=rateLimit,proto3,oneof" json:"rate_limit,omitempty"`
+	Concurrency *uint32         `protobuf:"varint,8,opt,name=concurrency,proto3,oneof" json:"concurrency,omitempty"`
+	TimeLimitMs *uint32         `protobuf:"varint,9,opt,name=time_limit_ms,json=timeLimitMs,proto3,oneof" json:"time_limit_ms,omitempty"`
+	Ordering    *string         `protobuf:"bytes,10,opt,name=ordering,proto3,oneof" json:"ordering,omitempty"`
+	Ladder      *string         `protobuf:"bytes,11,opt,name=ladder,proto3,oneof" json:"ladder,omitempty"`
+	// If any is given, these replace all.
+	Signatures    []string `protobuf:"bytes,12,rep,name=signatures,proto3" json:"signatures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateWebhookEndpointRequest) Reset() {
 	*x = UpdateWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[7]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -503,7 +881,7 @@ func (x *UpdateWebhookEndpointRequest) String() string {
 func (*UpdateWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *UpdateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[7]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -516,7 +894,7 @@ func (x *UpdateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*UpdateWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{7}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateWebhookEndpointRequest) GetId() string {
@@ -554,6 +932,55 @@ func (x *UpdateWebhookEndpointRequest) GetEnabled() bool {
 	return false
 }
 
+func (x *UpdateWebhookEndpointRequest) GetHeaders() *WebhookHeaders {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *UpdateWebhookEndpointRequest) GetRateLimit() uint32 {
+	if x != nil && x.RateLimit != nil {
+		return *x.RateLimit
+	}
+	return 0
+}
+
+func (x *UpdateWebhookEndpointRequest) GetConcurrency() uint32 {
+	if x != nil && x.Concurrency != nil {
+		return *x.Concurrency
+	}
+	return 0
+}
+
+func (x *UpdateWebhookEndpointRequest) GetTimeLimitMs() uint32 {
+	if x != nil && x.TimeLimitMs != nil {
+		return *x.TimeLimitMs
+	}
+	return 0
+}
+
+func (x *UpdateWebhookEndpointRequest) GetOrdering() string {
+	if x != nil && x.Ordering != nil {
+		return *x.Ordering
+	}
+	return ""
+}
+
+func (x *UpdateWebhookEndpointRequest) GetLadder() string {
+	if x != nil && x.Ladder != nil {
+		return *x.Ladder
+	}
+	return ""
+}
+
+func (x *UpdateWebhookEndpointRequest) GetSignatures() []string {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
 type UpdateWebhookEndpointResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Endpoint      *WebhookEndpoint       `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
@@ -563,7 +990,7 @@ type UpdateWebhookEndpointResponse struct {
 
 func (x *UpdateWebhookEndpointResponse) Reset() {
 	*x = UpdateWebhookEndpointResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[8]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +1002,7 @@ func (x *UpdateWebhookEndpointResponse) String() string {
 func (*UpdateWebhookEndpointResponse) ProtoMessage() {}
 
 func (x *UpdateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[8]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +1015,7 @@ func (x *UpdateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWebhookEndpointResponse.ProtoReflect.Descriptor instead.
 func (*UpdateWebhookEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{8}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
@@ -607,7 +1034,7 @@ type DeleteWebhookEndpointRequest struct {
 
 func (x *DeleteWebhookEndpointRequest) Reset() {
 	*x = DeleteWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[9]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +1046,7 @@ func (x *DeleteWebhookEndpointRequest) String() string {
 func (*DeleteWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[9]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +1059,7 @@ func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*DeleteWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{9}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeleteWebhookEndpointRequest) GetId() string {
@@ -654,7 +1081,7 @@ type ListDeliveriesRequest struct {
 
 func (x *ListDeliveriesRequest) Reset() {
 	*x = ListDeliveriesRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[10]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +1093,7 @@ func (x *ListDeliveriesRequest) String() string {
 func (*ListDeliveriesRequest) ProtoMessage() {}
 
 func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[10]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +1106,7 @@ func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{10}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDeliveriesRequest) GetEndpointId() string {
@@ -714,7 +1141,7 @@ type ListDeliveriesResponse struct {
 
 func (x *ListDeliveriesResponse) Reset() {
 	*x = ListDeliveriesResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +1153,7 @@ func (x *ListDeliveriesResponse) String() string {
 func (*ListDeliveriesResponse) ProtoMessage() {}
 
 func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +1166,7 @@ func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{11}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
@@ -786,7 +1213,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +1225,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +1238,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{12}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Delivery) GetId() string {
@@ -913,7 +1340,7 @@ type DeliveryAttempt struct {
 
 func (x *DeliveryAttempt) Reset() {
 	*x = DeliveryAttempt{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1352,7 @@ func (x *DeliveryAttempt) String() string {
 func (*DeliveryAttempt) ProtoMessage() {}
 
 func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1365,7 @@ func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryAttempt.ProtoReflect.Descriptor instead.
 func (*DeliveryAttempt) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{13}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DeliveryAttempt) GetAttempt() int32 {
@@ -980,7 +1407,7 @@ var File_rollcall_v1_webhook_endpoint_proto protoreflect.FileDescriptor
 
 const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\n" +
-	"\"rollcall/v1/webhook_endpoint.proto\x12\vrollcall.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x02\n" +
+	"\"rollcall/v1/webhook_endpoint.proto\x12\vrollcall.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x06\n" +
 	"\x0fWebhookEndpoint\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12 \n" +
@@ -992,14 +1419,53 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\xc7\x01\n" +
+	"updateTime\x124\n" +
+	"\aheaders\x18\t \x03(\v2\x1a.rollcall.v1.WebhookHeaderR\aheaders\x12\x1d\n" +
+	"\n" +
+	"rate_limit\x18\n" +
+	" \x01(\rR\trateLimit\x12 \n" +
+	"\vconcurrency\x18\v \x01(\rR\vconcurrency\x12\"\n" +
+	"\rtime_limit_ms\x18\f \x01(\rR\vtimeLimitMs\x12\x1a\n" +
+	"\bordering\x18\r \x01(\tR\bordering\x12\x16\n" +
+	"\x06ladder\x18\x0e \x01(\tR\x06ladder\x12\x1e\n" +
+	"\n" +
+	"signatures\x18\x0f \x03(\tR\n" +
+	"signatures\x12\x1d\n" +
+	"\n" +
+	"public_key\x18\x10 \x01(\tR\tpublicKey\x12)\n" +
+	"\x10disabled_because\x18\x11 \x01(\tR\x0fdisabledBecause\x12W\n" +
+	"\x1aformer_secret_expire_times\x18\x12 \x03(\v2\x1a.google.protobuf.TimestampR\x17formerSecretExpireTimes\x12?\n" +
+	"\rfailing_since\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\ffailingSince\"9\n" +
+	"\rWebhookHeader\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"F\n" +
+	"\x0eWebhookHeaders\x124\n" +
+	"\aheaders\x18\x01 \x03(\v2\x1a.rollcall.v1.WebhookHeaderR\aheaders\"n\n" +
+	"\x1aRotateWebhookSecretRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12,\n" +
+	"\x0foverlap_seconds\x18\x02 \x01(\rH\x00R\x0eoverlapSeconds\x88\x01\x01B\x12\n" +
+	"\x10_overlap_seconds\"o\n" +
+	"\x1bRotateWebhookSecretResponse\x128\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"\xb6\x03\n" +
 	"\x1cCreateWebhookEndpointRequest\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1f\n" +
 	"\vevent_types\x18\x03 \x03(\tR\n" +
 	"eventTypes\x12'\n" +
 	"\x0forganization_id\x18\x04 \x01(\tR\x0eorganizationId\x12\x1d\n" +
-	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01B\n" +
+	"\aenabled\x18\x05 \x01(\bH\x00R\aenabled\x88\x01\x01\x124\n" +
+	"\aheaders\x18\x06 \x03(\v2\x1a.rollcall.v1.WebhookHeaderR\aheaders\x12\x1d\n" +
+	"\n" +
+	"rate_limit\x18\a \x01(\rR\trateLimit\x12 \n" +
+	"\vconcurrency\x18\b \x01(\rR\vconcurrency\x12\"\n" +
+	"\rtime_limit_ms\x18\t \x01(\rR\vtimeLimitMs\x12\x1a\n" +
+	"\bordering\x18\n" +
+	" \x01(\tR\bordering\x12\x16\n" +
+	"\x06ladder\x18\v \x01(\tR\x06ladder\x12\x1e\n" +
+	"\n" +
+	"signatures\x18\f \x03(\tR\n" +
+	"signaturesB\n" +
 	"\n" +
 	"\b_enabled\"q\n" +
 	"\x1dCreateWebhookEndpointResponse\x128\n" +
@@ -1019,18 +1485,34 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\x19GetWebhookEndpointRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"V\n" +
 	"\x1aGetWebhookEndpointResponse\x128\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\"\xd0\x01\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\"\xa2\x04\n" +
 	"\x1cUpdateWebhookEndpointRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
 	"\x03url\x18\x02 \x01(\tH\x00R\x03url\x88\x01\x01\x12%\n" +
 	"\vdescription\x18\x03 \x01(\tH\x01R\vdescription\x88\x01\x01\x12\x1f\n" +
 	"\vevent_types\x18\x04 \x03(\tR\n" +
 	"eventTypes\x12\x1d\n" +
-	"\aenabled\x18\x05 \x01(\bH\x02R\aenabled\x88\x01\x01B\x06\n" +
+	"\aenabled\x18\x05 \x01(\bH\x02R\aenabled\x88\x01\x01\x125\n" +
+	"\aheaders\x18\x06 \x01(\v2\x1b.rollcall.v1.WebhookHeadersR\aheaders\x12\"\n" +
+	"\n" +
+	"rate_limit\x18\a \x01(\rH\x03R\trateLimit\x88\x01\x01\x12%\n" +
+	"\vconcurrency\x18\b \x01(\rH\x04R\vconcurrency\x88\x01\x01\x12'\n" +
+	"\rtime_limit_ms\x18\t \x01(\rH\x05R\vtimeLimitMs\x88\x01\x01\x12\x1f\n" +
+	"\bordering\x18\n" +
+	" \x01(\tH\x06R\bordering\x88\x01\x01\x12\x1b\n" +
+	"\x06ladder\x18\v \x01(\tH\aR\x06ladder\x88\x01\x01\x12\x1e\n" +
+	"\n" +
+	"signatures\x18\f \x03(\tR\n" +
+	"signaturesB\x06\n" +
 	"\x04_urlB\x0e\n" +
 	"\f_descriptionB\n" +
 	"\n" +
-	"\b_enabled\"Y\n" +
+	"\b_enabledB\r\n" +
+	"\v_rate_limitB\x0e\n" +
+	"\f_concurrencyB\x10\n" +
+	"\x0e_time_limit_msB\v\n" +
+	"\t_orderingB\t\n" +
+	"\a_ladder\"Y\n" +
 	"\x1dUpdateWebhookEndpointResponse\x128\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\".\n" +
 	"\x1cDeleteWebhookEndpointRequest\x12\x0e\n" +
@@ -1074,12 +1556,13 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"durationMs\x12\x1f\n" +
 	"\vstatus_code\x18\x04 \x01(\x05R\n" +
 	"statusCode\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error2\x83\x05\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error2\xed\x05\n" +
 	"\x16WebhookEndpointService\x12n\n" +
 	"\x15CreateWebhookEndpoint\x12).rollcall.v1.CreateWebhookEndpointRequest\x1a*.rollcall.v1.CreateWebhookEndpointResponse\x12k\n" +
 	"\x14ListWebhookEndpoints\x12(.rollcall.v1.ListWebhookEndpointsRequest\x1a).rollcall.v1.ListWebhookEndpointsResponse\x12e\n" +
 	"\x12GetWebhookEndpoint\x12&.rollcall.v1.GetWebhookEndpointRequest\x1a'.rollcall.v1.GetWebhookEndpointResponse\x12n\n" +
-	"\x15UpdateWebhookEndpoint\x12).rollcall.v1.UpdateWebhookEndpointRequest\x1a*.rollcall.v1.UpdateWebhookEndpointResponse\x12Z\n" +
+	"\x15UpdateWebhookEndpoint\x12).rollcall.v1.UpdateWebhookEndpointRequest\x1a*.rollcall.v1.UpdateWebhookEndpointResponse\x12h\n" +
+	"\x13RotateWebhookSecret\x12'.rollcall.v1.RotateWebhookSecretRequest\x1a(.rollcall.v1.RotateWebhookSecretResponse\x12Z\n" +
 	"\x15DeleteWebhookEndpoint\x12).rollcall.v1.DeleteWebhookEndpointRequest\x1a\x16.google.protobuf.Empty\x12Y\n" +
 	"\x0eListDeliveries\x12\".rollcall.v1.ListDeliveriesRequest\x1a#.rollcall.v1.ListDeliveriesResponseBCZAgithub.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1;rollcallv1b\x06proto3"
 
@@ -1095,55 +1578,68 @@ func file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP() []byte {
 	return file_rollcall_v1_webhook_endpoint_proto_rawDescData
 }
 
-var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_rollcall_v1_webhook_endpoint_proto_goTypes = []any{
 	(*WebhookEndpoint)(nil),               // 0: rollcall.v1.WebhookEndpoint
-	(*CreateWebhookEndpointRequest)(nil),  // 1: rollcall.v1.CreateWebhookEndpointRequest
-	(*CreateWebhookEndpointResponse)(nil), // 2: rollcall.v1.CreateWebhookEndpointResponse
-	(*ListWebhookEndpointsRequest)(nil),   // 3: rollcall.v1.ListWebhookEndpointsRequest
-	(*ListWebhookEndpointsResponse)(nil),  // 4: rollcall.v1.ListWebhookEndpointsResponse
-	(*GetWebhookEndpointRequest)(nil),     // 5: rollcall.v1.GetWebhookEndpointRequest
-	(*GetWebhookEndpointResponse)(nil),    // 6: rollcall.v1.GetWebhookEndpointResponse
-	(*UpdateWebhookEndpointRequest)(nil),  // 7: rollcall.v1.UpdateWebhookEndpointRequest
-	(*UpdateWebhookEndpointResponse)(nil), // 8: rollcall.v1.UpdateWebhookEndpointResponse
-	(*DeleteWebhookEndpointRequest)(nil),  // 9: rollcall.v1.DeleteWebhookEndpointRequest
-	(*ListDeliveriesRequest)(nil),         // 10: rollcall.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),        // 11: rollcall.v1.ListDeliveriesResponse
-	(*Delivery)(nil),                      // 12: rollcall.v1.Delivery
-	(*DeliveryAttempt)(nil),               // 13: rollcall.v1.DeliveryAttempt
-	(*timestamppb.Timestamp)(nil),         // 14: google.protobuf.Timestamp
-	(*emptypb.Empty)(nil),                 // 15: google.protobuf.Empty
+	(*WebhookHeader)(nil),                 // 1: rollcall.v1.WebhookHeader
+	(*WebhookHeaders)(nil),                // 2: rollcall.v1.WebhookHeaders
+	(*RotateWebhookSecretRequest)(nil),    // 3: rollcall.v1.RotateWebhookSecretRequest
+	(*RotateWebhookSecretResponse)(nil),   // 4: rollcall.v1.RotateWebhookSecretResponse
+	(*CreateWebhookEndpointRequest)(nil),  // 5: rollcall.v1.CreateWebhookEndpointRequest
+	(*CreateWebhookEndpointResponse)(nil), // 6: rollcall.v1.CreateWebhookEndpointResponse
+	(*ListWebhookEndpointsRequest)(nil),   // 7: rollcall.v1.ListWebhookEndpointsRequest
+	(*ListWebhookEndpointsResponse)(nil),  // 8: rollcall.v1.ListWebhookEndpointsResponse
+	(*GetWebhookEndpointRequest)(nil),     // 9: rollcall.v1.GetWebhookEndpointRequest
+	(*GetWebhookEndpointResponse)(nil),    // 10: rollcall.v1.GetWebhookEndpointResponse
+	(*UpdateWebhookEndpointRequest)(nil),  // 11: rollcall.v1.UpdateWebhookEndpointRequest
+	(*UpdateWebhookEndpointResponse)(nil), // 12: rollcall.v1.UpdateWebhookEndpointResponse
+	(*DeleteWebhookEndpointRequest)(nil),  // 13: rollcall.v1.DeleteWebhookEndpointRequest
+	(*ListDeliveriesRequest)(nil),         // 14: rollcall.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),        // 15: rollcall.v1.ListDeliveriesResponse
+	(*Delivery)(nil),                      // 16: rollcall.v1.Delivery
+	(*DeliveryAttempt)(nil),               // 17: rollcall.v1.DeliveryAttempt
+	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
+	(*emptypb.Empty)(nil),                 // 19: google.protobuf.Empty
 }
 var file_rollcall_v1_webhook_endpoint_proto_depIdxs = []int32{
-	14, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
-	14, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 2: rollcall.v1.CreateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	0,  // 3: rollcall.v1.ListWebhookEndpointsResponse.endpoints:type_name -> rollcall.v1.WebhookEndpoint
-	0,  // 4: rollcall.v1.GetWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	0,  // 5: rollcall.v1.UpdateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	12, // 6: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
-	14, // 7: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
-	14, // 8: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	14, // 9: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
-	13, // 10: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
-	14, // 11: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
-	1,  // 12: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:input_type -> rollcall.v1.CreateWebhookEndpointRequest
-	3,  // 13: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:input_type -> rollcall.v1.ListWebhookEndpointsRequest
-	5,  // 14: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:input_type -> rollcall.v1.GetWebhookEndpointRequest
-	7,  // 15: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:input_type -> rollcall.v1.UpdateWebhookEndpointRequest
-	9,  // 16: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
-	10, // 17: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
-	2,  // 18: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
-	4,  // 19: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
-	6,  // 20: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
-	8,  // 21: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
-	15, // 22: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
-	11, // 23: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	18, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
+	18, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 2: rollcall.v1.WebhookEndpoint.headers:type_name -> rollcall.v1.WebhookHeader
+	18, // 3: rollcall.v1.WebhookEndpoint.former_secret_expire_times:type_name -> google.protobuf.Timestamp
+	18, // 4: rollcall.v1.WebhookEndpoint.failing_since:type_name -> google.protobuf.Timestamp
+	1,  // 5: rollcall.v1.WebhookHeaders.headers:type_name -> rollcall.v1.WebhookHeader
+	0,  // 6: rollcall.v1.RotateWebhookSecretResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
+	1,  // 7: rollcall.v1.CreateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeader
+	0,  // 8: rollcall.v1.CreateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
+	0,  // 9: rollcall.v1.ListWebhookEndpointsResponse.endpoints:type_name -> rollcall.v1.WebhookEndpoint
+	0,  // 10: rollcall.v1.GetWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
+	2,  // 11: rollcall.v1.UpdateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeaders
+	0,  // 12: rollcall.v1.UpdateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
+	16, // 13: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
+	18, // 14: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
+	18, // 15: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	18, // 16: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	17, // 17: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
+	18, // 18: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
+	5,  // 19: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:input_type -> rollcall.v1.CreateWebhookEndpointRequest
+	7,  // 20: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:input_type -> rollcall.v1.ListWebhookEndpointsRequest
+	9,  // 21: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:input_type -> rollcall.v1.GetWebhookEndpointRequest
+	11, // 22: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:input_type -> rollcall.v1.UpdateWebhookEndpointRequest
+	3,  // 23: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:input_type -> rollcall.v1.RotateWebhookSecretRequest
+	13, // 24: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
+	14, // 25: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
+	6,  // 26: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
+	8,  // 27: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
+	10, // 28: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
+	12, // 29: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
+	4,  // 30: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:output_type -> rollcall.v1.RotateWebhookSecretResponse
+	19, // 31: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
+	15, // 32: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
+	26, // [26:33] is the sub-list for method output_type
+	19, // [19:26] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_rollcall_v1_webhook_endpoint_proto_init() }
@@ -1151,15 +1647,16 @@ func file_rollcall_v1_webhook_endpoint_proto_init() {
 	if File_rollcall_v1_webhook_endpoint_proto != nil {
 		return
 	}
-	file_rollcall_v1_webhook_endpoint_proto_msgTypes[1].OneofWrappers = []any{}
-	file_rollcall_v1_webhook_endpoint_proto_msgTypes[7].OneofWrappers = []any{}
+	file_rollcall_v1_webhook_endpoint_proto_msgTypes[3].OneofWrappers = []any{}
+	file_rollcall_v1_webhook_endpoint_proto_msgTypes[5].OneofWrappers = []any{}
+	file_rollcall_v1_webhook_endpoint_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rollcall_v1_webhook_endpoint_proto_rawDesc), len(file_rollcall_v1_webhook_endpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	WebhookEndpointService_ListWebhookEndpoints_FullMethodName  = "/rollcall.v1.WebhookEndpointService/ListWebhookEndpoints"
 	WebhookEndpointService_GetWebhookEndpoint_FullMethodName    = "/rollcall.v1.WebhookEndpointService/GetWebhookEndpoint"
 	WebhookEndpointService_UpdateWebhookEndpoint_FullMethodName = "/rollcall.v1.WebhookEndpointService/UpdateWebhookEndpoint"
+	WebhookEndpointService_RotateWebhookSecret_FullMethodName   = "/rollcall.v1.WebhookEndpointService/RotateWebhookSecret"
 	WebhookEndpointService_DeleteWebhookEndpoint_FullMethodName = "/rollcall.v1.WebhookEndpointService/DeleteWebhookEndpoint"
 	WebhookEndpointService_ListDeliveries_FullMethodName        = "/rollcall.v1.WebhookEndpointService/ListDeliveries"
 )
@@ -39,6 +40,9 @@ type WebhookEndpointServiceClient interface {
 	ListWebhookEndpoints(ctx context.Context, in *ListWebhookEndpointsRequest, opts ...grpc.CallOption) (*ListWebhookEndpointsResponse, error)
 	GetWebhookEndpoint(ctx context.Context, in *GetWebhookEndpointRequest, opts ...grpc.CallOption) (*GetWebhookEndpointResponse, error)
 	UpdateWebhookEndpoint(ctx context.Context, in *UpdateWebhookEndpointRequest, opts ...grpc.CallOption) (*UpdateWebhookEndpointResponse, error)
+	// Makes new signing keys. Attempts are signed with both the new and the old
+	// ones until the overlap has passed.
+	RotateWebhookSecret(ctx context.Context, in *RotateWebhookSecretRequest, opts ...grpc.CallOption) (*RotateWebhookSecretResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(ctx context.Context, in *DeleteWebhookEndpointRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// The newest come first.
@@ -93,6 +97,16 @@ func (c *webhookEndpointServiceClient) UpdateWebhookEndpoint(ctx context.Context
 	return out, nil
 }
 
+func (c *webhookEndpointServiceClient) RotateWebhookSecret(ctx context.Context, in *RotateWebhookSecretRequest, opts ...grpc.CallOption) (*RotateWebhookSecretResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateWebhookSecretResponse)
+	err := c.cc.Invoke(ctx, WebhookEndpointService_RotateWebhookSecret_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *webhookEndpointServiceClient) DeleteWebhookEndpoint(ctx context.Context, in *DeleteWebhookEndpointRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
@@ -124,6 +138,9 @@ type WebhookEndpointServiceServer interface {
 	ListWebhookEndpoints(context.Context, *ListWebhookEndpointsRequest) (*ListWebhookEndpointsResponse, error)
 	GetWebhookEndpoint(context.Context, *GetWebhookEndpointRequest) (*GetWebhookEndpointResponse, error)
 	UpdateWebhookEndpoint(context.Context, *UpdateWebhookEndpointRequest) (*UpdateWebhookEndpointResponse, error)
+	// Makes new signing keys. Attempts are signed with both the new and the old
+	// ones until the overlap has passed.
+	RotateWebhookSecret(context.Context, *RotateWebhookSecretRequest) (*RotateWebhookSecretResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -149,6 +166,9 @@ func (UnimplementedWebhookEndpointServiceServer) GetWebhookEndpoint(context.Cont
 }
 func (UnimplementedWebhookEndpointServiceServer) UpdateWebhookEndpoint(context.Context, *UpdateWebhookEndpointRequest) (*UpdateWebhookEndpointResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateWebhookEndpoint not implemented")
+}
+func (UnimplementedWebhookEndpointServiceServer) RotateWebhookSecret(context.Context, *RotateWebhookSecretRequest) (*RotateWebhookSecretResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateWebhookSecret not implemented")
 }
 func (UnimplementedWebhookEndpointServiceServer) DeleteWebhookEndpoint(context.Context, *DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteWebhookEndpoint not implemented")
@@ -250,6 +270,24 @@ func _WebhookEndpointService_UpdateWebhookEndpoint_Handler(srv interface{}, ctx 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WebhookEndpointService_RotateWebhookSecret_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateWebhookSecretRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WebhookEndpointServiceServer).RotateWebhookSecret(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WebhookEndpointService_RotateWebhookSecret_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WebhookEndpointServiceServer).RotateWebhookSecret(ctx, req.(*RotateWebhookSecretRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WebhookEndpointService_DeleteWebhookEndpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteWebhookEndpointRequest)
 	if err := dec(in); err != nil {
@@ -308,6 +346,10 @@ var WebhookEndpointService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateWebhookEndpoint",
 			Handler:    _WebhookEndpointService_UpdateWebhookEndpoint_Handler,
+		},
+		{
+			MethodName: "RotateWebhookSecret",
+			Handler:    _WebhookEndpointService_RotateWebhookSecret_Handler,
 		},
 		{
 			MethodName: "DeleteWebhookEndpoint",

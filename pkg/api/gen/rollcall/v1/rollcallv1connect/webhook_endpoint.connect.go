@@ -46,6 +46,9 @@ const (
 	// WebhookEndpointServiceUpdateWebhookEndpointProcedure is the fully-qualified name of the
 	// WebhookEndpointService's UpdateWebhookEndpoint RPC.
 	WebhookEndpointServiceUpdateWebhookEndpointProcedure = "/rollcall.v1.WebhookEndpointService/UpdateWebhookEndpoint"
+	// WebhookEndpointServiceRotateWebhookSecretProcedure is the fully-qualified name of the
+	// WebhookEndpointService's RotateWebhookSecret RPC.
+	WebhookEndpointServiceRotateWebhookSecretProcedure = "/rollcall.v1.WebhookEndpointService/RotateWebhookSecret"
 	// WebhookEndpointServiceDeleteWebhookEndpointProcedure is the fully-qualified name of the
 	// WebhookEndpointService's DeleteWebhookEndpoint RPC.
 	WebhookEndpointServiceDeleteWebhookEndpointProcedure = "/rollcall.v1.WebhookEndpointService/DeleteWebhookEndpoint"
@@ -61,6 +64,9 @@ type WebhookEndpointServiceClient interface {
 	ListWebhookEndpoints(context.Context, *v1.ListWebhookEndpointsRequest) (*v1.ListWebhookEndpointsResponse, error)
 	GetWebhookEndpoint(context.Context, *v1.GetWebhookEndpointRequest) (*v1.GetWebhookEndpointResponse, error)
 	UpdateWebhookEndpoint(context.Context, *v1.UpdateWebhookEndpointRequest) (*v1.UpdateWebhookEndpointResponse, error)
+	// Makes new signing keys. Attempts are signed with both the new and the old
+	// ones until the overlap has passed.
+	RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -102,6 +108,12 @@ func NewWebhookEndpointServiceClient(httpClient connect.HTTPClient, baseURL stri
 			connect.WithSchema(webhookEndpointServiceMethods.ByName("UpdateWebhookEndpoint")),
 			connect.WithClientOptions(opts...),
 		),
+		rotateWebhookSecret: connect.NewClient[v1.RotateWebhookSecretRequest, v1.RotateWebhookSecretResponse](
+			httpClient,
+			baseURL+WebhookEndpointServiceRotateWebhookSecretProcedure,
+			connect.WithSchema(webhookEndpointServiceMethods.ByName("RotateWebhookSecret")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteWebhookEndpoint: connect.NewClient[v1.DeleteWebhookEndpointRequest, emptypb.Empty](
 			httpClient,
 			baseURL+WebhookEndpointServiceDeleteWebhookEndpointProcedure,
@@ -123,6 +135,7 @@ type webhookEndpointServiceClient struct {
 	listWebhookEndpoints  *connect.Client[v1.ListWebhookEndpointsRequest, v1.ListWebhookEndpointsResponse]
 	getWebhookEndpoint    *connect.Client[v1.GetWebhookEndpointRequest, v1.GetWebhookEndpointResponse]
 	updateWebhookEndpoint *connect.Client[v1.UpdateWebhookEndpointRequest, v1.UpdateWebhookEndpointResponse]
+	rotateWebhookSecret   *connect.Client[v1.RotateWebhookSecretRequest, v1.RotateWebhookSecretResponse]
 	deleteWebhookEndpoint *connect.Client[v1.DeleteWebhookEndpointRequest, emptypb.Empty]
 	listDeliveries        *connect.Client[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse]
 }
@@ -163,6 +176,15 @@ func (c *webhookEndpointServiceClient) UpdateWebhookEndpoint(ctx context.Context
 	return nil, err
 }
 
+// RotateWebhookSecret calls rollcall.v1.WebhookEndpointService.RotateWebhookSecret.
+func (c *webhookEndpointServiceClient) RotateWebhookSecret(ctx context.Context, req *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error) {
+	response, err := c.rotateWebhookSecret.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DeleteWebhookEndpoint calls rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint.
 func (c *webhookEndpointServiceClient) DeleteWebhookEndpoint(ctx context.Context, req *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
 	response, err := c.deleteWebhookEndpoint.CallUnary(ctx, connect.NewRequest(req))
@@ -189,6 +211,9 @@ type WebhookEndpointServiceHandler interface {
 	ListWebhookEndpoints(context.Context, *v1.ListWebhookEndpointsRequest) (*v1.ListWebhookEndpointsResponse, error)
 	GetWebhookEndpoint(context.Context, *v1.GetWebhookEndpointRequest) (*v1.GetWebhookEndpointResponse, error)
 	UpdateWebhookEndpoint(context.Context, *v1.UpdateWebhookEndpointRequest) (*v1.UpdateWebhookEndpointResponse, error)
+	// Makes new signing keys. Attempts are signed with both the new and the old
+	// ones until the overlap has passed.
+	RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -226,6 +251,12 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 		connect.WithSchema(webhookEndpointServiceMethods.ByName("UpdateWebhookEndpoint")),
 		connect.WithHandlerOptions(opts...),
 	)
+	webhookEndpointServiceRotateWebhookSecretHandler := connect.NewUnaryHandlerSimple(
+		WebhookEndpointServiceRotateWebhookSecretProcedure,
+		svc.RotateWebhookSecret,
+		connect.WithSchema(webhookEndpointServiceMethods.ByName("RotateWebhookSecret")),
+		connect.WithHandlerOptions(opts...),
+	)
 	webhookEndpointServiceDeleteWebhookEndpointHandler := connect.NewUnaryHandlerSimple(
 		WebhookEndpointServiceDeleteWebhookEndpointProcedure,
 		svc.DeleteWebhookEndpoint,
@@ -248,6 +279,8 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 			webhookEndpointServiceGetWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceUpdateWebhookEndpointProcedure:
 			webhookEndpointServiceUpdateWebhookEndpointHandler.ServeHTTP(w, r)
+		case WebhookEndpointServiceRotateWebhookSecretProcedure:
+			webhookEndpointServiceRotateWebhookSecretHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceDeleteWebhookEndpointProcedure:
 			webhookEndpointServiceDeleteWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceListDeliveriesProcedure:
@@ -275,6 +308,10 @@ func (UnimplementedWebhookEndpointServiceHandler) GetWebhookEndpoint(context.Con
 
 func (UnimplementedWebhookEndpointServiceHandler) UpdateWebhookEndpoint(context.Context, *v1.UpdateWebhookEndpointRequest) (*v1.UpdateWebhookEndpointResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint is not implemented"))
+}
+
+func (UnimplementedWebhookEndpointServiceHandler) RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.RotateWebhookSecret is not implemented"))
 }
 
 func (UnimplementedWebhookEndpointServiceHandler) DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
