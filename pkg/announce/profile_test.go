@@ -150,10 +150,14 @@ func TestUser_attributes(t *testing.T) {
 		"then for work":               {user(`,"phoneNumbers":[{"type":"mobile","value":"2"},{"type":"WORK","value":"1"}]`), `{"phone_number":"1"}`},
 		"then the first phone":        {user(`,"phoneNumbers":[{"type":"mobile","value":"2"},{"type":"home","value":"1"}]`), `{"phone_number":"2"}`},
 		"a picture":                   {user(`,"photos":[{"type":"thumbnail","value":"https://acme.example/t"},{"type":"photo","value":"https://acme.example/p"}]`), `{"picture":"https://acme.example/p"}`},
-		"a postal address": {user(`,"addresses":[{"type":"home","country":"SE"},{"type":"work","formatted":"Main St 1\nOslo","streetAddress":"Main St 1","locality":"Oslo","region":"Viken","postalCode":"0001","country":"NO"}]`),
-			`{"address":{"formatted":"Main St 1\nOslo","street_address":"Main St 1","locality":"Oslo","region":"Viken","state":"Viken","postal_code":"0001","country":"NO"}}`},
-		"one without an envelope": {user(`,"addresses":[{"type":"home","primary":true,"streetAddress":"Main St 1","locality":"Oslo","postalCode":"0001","country":"NO"},{"type":"work","country":"SE"}]`),
-			`{"address":{"formatted":"Main St 1\nOslo 0001\nNO","street_address":"Main St 1","locality":"Oslo","postal_code":"0001","country":"NO"}}`},
+		"a postal address": {
+			user(`,"addresses":[{"type":"home","country":"SE"},{"type":"work","formatted":"Main St 1\nOslo","streetAddress":"Main St 1","locality":"Oslo","region":"Viken","postalCode":"0001","country":"NO"}]`),
+			`{"address":{"formatted":"Main St 1\nOslo","street_address":"Main St 1","locality":"Oslo","region":"Viken","state":"Viken","postal_code":"0001","country":"NO"}}`,
+		},
+		"one without an envelope": {
+			user(`,"addresses":[{"type":"home","primary":true,"streetAddress":"Main St 1","locality":"Oslo","postalCode":"0001","country":"NO"},{"type":"work","country":"SE"}]`),
+			`{"address":{"formatted":"Main St 1\nOslo 0001\nNO","street_address":"Main St 1","locality":"Oslo","postal_code":"0001","country":"NO"}}`,
+		},
 		"an address of unknown parts": {user(`,"addresses":[{"type":"home","planet":"Mars"}]`), `{}`},
 		"other shapes":                {user(`,"x":{"y":1},"urn:acme:1.0:User":{"badge":"B-7"}`), `{}`},
 	} {

@@ -89,7 +89,11 @@ func TestKinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		bare := &directory.Directory{Extensions: folded.Extensions}
-		for how, d := range map[string]*directory.Directory{"folded": folded, "read": read.(*directory.Directory), "bare": bare} {
+		stored, ok := read.(*directory.Directory)
+		if !ok {
+			t.Fatalf("the row is a %T", read)
+		}
+		for how, d := range map[string]*directory.Directory{"folded": folded, "read": stored, "bare": bare} {
 			user, group := d.Kinds()
 			if a, urn := user.Find(badges, "BADGE"); (a != nil) != registered || urn != badges {
 				t.Errorf("%s, %s: the attribute is %v of %s", when, how, a, urn)

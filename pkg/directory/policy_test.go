@@ -61,8 +61,12 @@ func TestConformance_old(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	read, ok := got.(*directory.Directory)
+	if !ok {
+		t.Fatalf("the row is a %T", got)
+	}
 	want := events.DirectoryPolicy{DomainPolicy: "OFF", EmailPolicy: "IMMUTABLE", DeactivationEvent: "USER_UPDATED", Conformance: "LENIENT"}
-	if diff := cmp.Diff(want, got.(*directory.Directory).Policy); diff != "" {
+	if diff := cmp.Diff(want, read.Policy); diff != "" {
 		t.Errorf("the row's policy (-want +got):\n%s", diff)
 	}
 

@@ -105,8 +105,10 @@ func TestAttributeMappings(t *testing.T) {
 		},
 		{"GET", "/attribute_mappings", "", full(mapping("site", "<none>", urn, `emails[type eq "work"].value`), mapping("region", "eu"))},
 		// The wire reference's form shows the first source, and keeps what it cannot show.
-		{"PUT", "/attributes", `{"attributes":[{"key":"region"},{"key":"mobile_phone_number","map_to":"phone_number"},{"key":"site","map_to":"` + urn + `"}]}`,
-			wire(to("region", ""), to("mobile_phone_number", "phone_number"), to("site", urn))},
+		{
+			"PUT", "/attributes", `{"attributes":[{"key":"region"},{"key":"mobile_phone_number","map_to":"phone_number"},{"key":"site","map_to":"` + urn + `"}]}`,
+			wire(to("region", ""), to("mobile_phone_number", "phone_number"), to("site", urn)),
+		},
 		{"GET", "/attribute_mappings", "", full(mapping("region", "eu"), mapping("mobile_phone_number", "", "phone_number"), mapping("site", "<none>", urn, `emails[type eq "work"].value`))},
 		{"PUT", "/attributes", `{"attributes":[{"key":"site","map_to":"title"}]}`, wire(to("site", "title"))},
 		{"GET", "/attribute_mappings", "", full(mapping("site", "", "title"))},
