@@ -56,9 +56,13 @@ func (g *group) add(p *pending, now time.Time) (taken bool, err error) {
 	p.key, p.row, p.err, p.changed, p.outcome = "", nil, p.failed, false, directory.Outcome{}
 	switch {
 	case p.failed != nil:
-	case p.request.Command == nil: // asks only for a fresh state
+	case p.request.Command == nil && p.chain == nil: // asks only for a fresh state
 	case p.ctx.Err() != nil, !p.take():
 		p.err = fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The request was given up before it was decided; nothing was changed.")
+		if p.chain != nil {
+			p.chain.broken = p.err
+		}
+	case p.chain != nil && p.link():
 	default:
 		wait, err := g.take(p, now)
 		if err != nil {
@@ -69,6 +73,7 @@ func (g *group) add(p *pending, now time.Time) (taken bool, err error) {
 			return false, nil
 		}
 	}
+	p.settle()
 	g.decided = append(g.decided, p)
 	return true, nil
 }

@@ -98,6 +98,8 @@ type pending struct {
 	request directory.Request
 	done    chan answer // capacity 1
 	state   atomic.Int32
+	chain   *chain // that the command is a link of, nil for none
+	index   int    // in the chain
 
 	// Set while its batch is under way.
 	key     directory.Key
@@ -158,21 +160,39 @@ func (c *Committer) Refresh(ctx context.Context) error {
 }
 
 func (c *Committer) enqueue(p *pending) (Result, error) {
+	stopped := c.running()
+	if err := c.send(p, stopped); err != nil {
+		return Result{}, err
+	}
+	return c.await(p, stopped)
+}
+
+// running returns what is closed when the present Run ends.
+func (c *Committer) running() (stopped <-chan struct{}) {
 	c.mu.Lock()
-	stopped := c.stopped
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	return c.stopped
+}
+
+// send puts a command into the queue.
+func (c *Committer) send(p *pending, stopped <-chan struct{}) error {
 	select {
 	case <-stopped:
-		return Result{}, notOwner()
+		return notOwner()
 	default:
 	}
 	select {
 	case c.queue <- p:
+		return nil
 	case <-stopped:
-		return Result{}, notOwner()
+		return notOwner()
 	case <-p.ctx.Done():
-		return Result{}, fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The server is busy; nothing was changed. Try again.")
+		return fault.Wrap(fault.Unavailable, context.Cause(p.ctx), "The server is busy; nothing was changed. Try again.")
 	}
+}
+
+// await returns the answer to a command that was sent.
+func (c *Committer) await(p *pending, stopped <-chan struct{}) (Result, error) {
 	select {
 	case a := <-p.done:
 		return a.result, a.err
@@ -262,7 +282,7 @@ func (c *Committer) refuse() {
 	for {
 		select {
 		case p := <-c.queue:
-			p.done <- answer{err: notOwner()}
+			p.give(notOwner())
 		default:
 			return
 		}
@@ -284,6 +304,6 @@ func (c *Committer) fail(batch []*pending, err error) {
 
 func answerAll(batch []*pending, err error) {
 	for _, p := range batch {
-		p.done <- answer{err: err}
+		p.give(err)
 	}
 }

@@ -45,6 +45,9 @@ type reply struct {
 	// Deviations and Notes are the result's.
 	Deviations []lenience.Deviation `json:"deviations,omitempty"`
 	Notes      directory.Notes      `json:"notes,omitzero"`
+	// LeftOut and Refused say so of a part of a chain.
+	LeftOut bool `json:"left_out,omitempty"`
+	Refused bool `json:"refused,omitempty"`
 }
 
 type replyError struct {
@@ -68,6 +71,10 @@ func (i *Ingress) serveCommands(ctx context.Context) (stop func(), err error) {
 		}
 		go func() {
 			defer func() { <-slots }()
+			if isChain(m.Data) {
+				i.serveChain(ctx, m)
+				return
+			}
 			var r directory.Request
 			if err := json.Unmarshal(m.Data, &r); err != nil {
 				i.respond(m, commit.Result{}, fault.Of(err))
@@ -102,7 +109,10 @@ func (i *Ingress) serveCommands(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
+func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) { i.send(m, i.replyTo(res, err)) }
+
+// replyTo writes what became of a command for another process.
+func (i *Ingress) replyTo(res commit.Result, err error) reply {
 	out := reply{Seq: res.Seq, Changed: res.Changed, Key: string(res.Key), Deviations: res.Deviations, Notes: res.Notes}
 	if err == nil && res.Row != nil {
 		out.Row, err = directory.EncodeRow(res.Row)
@@ -110,6 +120,10 @@ func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
 	switch {
 	case errors.Is(err, commit.ErrStopped):
 		out = reply{Moved: true}
+	case errors.Is(err, commit.ErrLeftOut):
+		out = reply{LeftOut: true}
+	case errors.Is(err, commit.ErrRefused):
+		out = reply{Refused: true}
 	case err != nil:
 		f := fault.Of(err)
 		if f.Kind == fault.Internal {
@@ -117,6 +131,10 @@ func (i *Ingress) respond(m *nats.Msg, res commit.Result, err error) {
 		}
 		out = reply{Error: &replyError{Kind: f.Kind, Reason: f.Reason, Detail: f.Detail}}
 	}
+	return out
+}
+
+func (i *Ingress) send(m *nats.Msg, out any) {
 	body, err := json.Marshal(out)
 	if err == nil {
 		err = m.Respond(body)
@@ -156,6 +174,21 @@ func Forward(ctx context.Context, nc *nats.Conn, r directory.Request) (commit.Re
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var res commit.Result
+	err = exchange(ctx, nc, body, func(b []byte) (moved bool, err error) {
+		var in reply
+		if err := json.Unmarshal(b, &in); err != nil {
+			return false, fmt.Errorf("read the owner's answer: %w", err)
+		}
+		res, moved, err = in.read()
+		return moved, err
+	})
+	return res, err
+}
+
+// exchange hands a message to the owner of the log and reads the answer. It goes
+// on as long as read says that the message has to go to another owner.
+func exchange(ctx context.Context, nc *nats.Conn, body []byte, read func([]byte) (moved bool, err error)) error {
 	for {
 		to, err := owner(ctx, nc)
 		if err == nil {
@@ -163,23 +196,23 @@ func Forward(ctx context.Context, nc *nats.Conn, r directory.Request) (commit.Re
 			m, err = nc.RequestWithContext(ctx, to, body)
 			switch {
 			case err == nil:
-				res, moved, err := readReply(m.Data)
+				moved, err := read(m.Data)
 				if !moved {
-					return res, err
+					return err
 				}
 			case errors.Is(err, nats.ErrNoResponders): // it has just stopped
 			case errors.Is(err, nats.ErrMaxPayload):
-				return commit.Result{}, fault.Wrap(fault.TooLarge, err, "This change is larger than one command can be; split it into several requests.")
+				return fault.Wrap(fault.TooLarge, err, "This change is larger than one command can be; split it into several requests.")
 			default:
-				return commit.Result{}, fault.Wrap(fault.Unavailable, err, "The owner of the log did not answer; the outcome is not known. Try again.")
+				return fault.Wrap(fault.Unavailable, err, "The owner of the log did not answer; the outcome is not known. Try again.")
 			}
 		}
 		if errors.Is(err, nats.ErrConnectionClosed) {
-			return commit.Result{}, fault.Wrap(fault.Unavailable, err, "This server is not connected to the log any more; nothing was changed.")
+			return fault.Wrap(fault.Unavailable, err, "This server is not connected to the log any more; nothing was changed.")
 		}
 		select {
 		case <-ctx.Done():
-			return commit.Result{}, fault.Wrap(fault.Unavailable, errors.Join(err, context.Cause(ctx)), "No server owns the log at the moment; nothing was changed. Try again.")
+			return fault.Wrap(fault.Unavailable, errors.Join(err, context.Cause(ctx)), "No server owns the log at the moment; nothing was changed. Try again.")
 		case <-time.After(askAgain):
 		}
 	}
@@ -196,15 +229,16 @@ func owner(ctx context.Context, nc *nats.Conn) (string, error) {
 	return string(m.Data), nil
 }
 
-func readReply(b []byte) (res commit.Result, moved bool, err error) {
-	var in reply
-	if err := json.Unmarshal(b, &in); err != nil {
-		return commit.Result{}, false, fmt.Errorf("read the owner's answer: %w", err)
-	}
-	if in.Moved {
+// read returns what became of a command.
+func (in reply) read() (res commit.Result, moved bool, err error) {
+	switch e := in.Error; {
+	case in.Moved:
 		return commit.Result{}, true, nil
-	}
-	if e := in.Error; e != nil {
+	case in.LeftOut:
+		return commit.Result{}, false, commit.ErrLeftOut
+	case in.Refused:
+		return commit.Result{}, false, commit.ErrRefused
+	case e != nil:
 		return commit.Result{}, false, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason)
 	}
 	res = commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key), Deviations: in.Deviations, Notes: in.Notes}

@@ -46,6 +46,9 @@ func blob(c echo.Context, status int, b []byte) error {
 	return c.Blob(status, scim.MediaType, b)
 }
 
+// text is a status in a body.
+func text(status int) string { return strconv.Itoa(status) }
+
 // clip bounds what of a request is repeated in an answer.
 func clip(s string) string {
 	const most = 40

@@ -33,23 +33,28 @@ type route struct{ collection, resource, search map[string]method }
 // searching is the last part of a path to search below (RFC 7644 section 3.4.3).
 const searching = ".search"
 
-// routes holds every endpoint.
-var routes = map[string]route{
-	"":                      {collection: map[string]method{http.MethodGet: (*request).listAll}},
-	searching:               {collection: map[string]method{http.MethodPost: (*request).searchAll}},
-	"Users":                 resourceRoutes(users, (*request).listUsers, (*request).searchUsers),
-	"Groups":                resourceRoutes(groups, (*request).listGroups, (*request).searchGroups),
-	"ServiceProviderConfig": {collection: map[string]method{http.MethodGet: (*request).providerConfig}},
-	"ResourceTypes": {
-		collection: map[string]method{http.MethodGet: (*request).resourceTypes},
-		resource:   map[string]method{http.MethodGet: (*request).resourceTypes},
-	},
-	"Schemas": {
-		collection: map[string]method{http.MethodGet: (*request).schemas},
-		resource:   map[string]method{http.MethodGet: (*request).schemas},
-	},
-	"Me":   {collection: unimplemented},
-	"Bulk": {collection: unimplemented},
+// routes holds every endpoint. It is set here since what it holds looks into
+// it.
+var routes map[string]route
+
+func init() {
+	routes = map[string]route{
+		"":                      {collection: map[string]method{http.MethodGet: (*request).listAll}},
+		searching:               {collection: map[string]method{http.MethodPost: (*request).searchAll}},
+		"Users":                 resourceRoutes(users, (*request).listUsers, (*request).searchUsers),
+		"Groups":                resourceRoutes(groups, (*request).listGroups, (*request).searchGroups),
+		"ServiceProviderConfig": {collection: map[string]method{http.MethodGet: (*request).providerConfig}},
+		"ResourceTypes": {
+			collection: map[string]method{http.MethodGet: (*request).resourceTypes},
+			resource:   map[string]method{http.MethodGet: (*request).resourceTypes},
+		},
+		"Schemas": {
+			collection: map[string]method{http.MethodGet: (*request).schemas},
+			resource:   map[string]method{http.MethodGet: (*request).schemas},
+		},
+		"Me":   {collection: unimplemented},
+		"Bulk": {collection: map[string]method{http.MethodPost: (*request).bulk}},
+	}
 }
 
 func resourceRoutes(t *resource, list, search method) route {
