@@ -34,7 +34,7 @@ func writes(t *rapid.T, w *directorytest.World, s directory.Scope, group string,
 	for i := range rapid.IntRange(0, 6).Draw(t, "writes in between") {
 		var c directory.Command
 		pick := func() string { return rapid.SampledFrom(users).Draw(t, "user") }
-		switch rapid.IntRange(0, 4).Draw(t, "write") {
+		switch rapid.IntRange(0, 5).Draw(t, "write") {
 		case 0:
 			c = directory.CreateUser{Scope: s, State: directorytest.User(fmt.Sprintf("new%d-%d@initech.example", w.LastID, i))}
 		case 1:
@@ -44,7 +44,9 @@ func writes(t *rapid.T, w *directorytest.World, s directory.Scope, group string,
 		case 3:
 			c = directory.PatchGroup{Scope: s, ID: group, Patch: members("remove", pick(), pick())}
 		case 4:
-			c = directory.CreateGroup{Scope: s, State: directorytest.Group(fmt.Sprintf("Group %d-%d", w.LastID, i)), Members: []string{pick(), group}}
+			c = directory.CreateGroup{Scope: s, State: directorytest.Group(fmt.Sprintf("Group %d-%d", w.LastID, i)), Members: []string{pick(), group, "nobody"}}
+		case 5:
+			c = directory.PatchGroup{Scope: s, ID: group, Patch: members("add", fmt.Sprintf("nobody%d-%d", w.LastID, i))}
 		}
 		_, _ = w.Try(c) // what is gone by now is refused
 	}
@@ -199,6 +201,53 @@ func TestFanoutTouchesEveryMember(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFanoutOfManyPending deletes a group, or its directory, in which more
+// values are pending and more were deleted than one step covers: after every
+// step the totals are those of what is left, and in the end nothing is.
+func TestFanoutOfManyPending(t *testing.T) {
+	t.Parallel()
+	const n = 2*directory.FanoutBatch + 7
+	for name, deletes := range map[string]func(s directory.Scope, group string) []directory.Command{
+		"group": func(s directory.Scope, group string) []directory.Command {
+			return []directory.Command{directory.DeleteGroup{Scope: s, ID: group}}
+		},
+		"directory": func(s directory.Scope, _ string) []directory.Command {
+			return []directory.Command{
+				directory.DisableDirectory{Organization: s.Organization, Directory: s.Directory},
+				directory.DeleteDirectory{Organization: s.Organization, Directory: s.Directory},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, s, group, users := crowd(t, n)
+			for _, u := range users[:n/2] {
+				w.Must(t, directory.DeleteUser{Scope: s, ID: u})
+			}
+			var nobody []string
+			for i := range n {
+				nobody = append(nobody, fmt.Sprint("Nobody ", i))
+			}
+			w.Must(t, directory.PatchGroup{Scope: s, ID: group, Patch: members("add", nobody...)})
+			for _, c := range deletes(s, group) {
+				w.Must(t, c)
+			}
+			steps := 0
+			for f := job(t, w); f != nil; f = job(t, w) {
+				consistent(t, w.Rows)
+				w.Must(t, directory.ContinueFanout{Job: f.Job, After: f.After})
+				steps++
+			}
+			if steps < 2 {
+				t.Errorf("it took %d steps", steps)
+			}
+			consistent(t, w.Rows)
+			everyEdgeHasEnds(t, w.Rows)
+			same(t, "a replay", directorytest.Rows(t, w.Rows), directorytest.Rows(t, directorytest.Fold(t, directorytest.Stored(w.Log))))
+		})
 	}
 }
 

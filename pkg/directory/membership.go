@@ -72,15 +72,14 @@ func (m *membership) remove(values []string) error {
 		if err != nil {
 			return err
 		}
-		if found.cause == lenience.MemberByName {
-			if m.reading.IsStrict() { // it is nobody's id, and taking out nobody succeeds
-				continue
-			}
+		byName := found.cause == lenience.MemberByName
+		if byName && !m.reading.IsStrict() {
 			if err := m.reading.Tolerate(found.cause, "members.value"); err != nil {
 				return err
 			}
 		}
-		if found.id != "" && !found.self {
+		// To a strict directory a name is nobody's id, and taking out nobody succeeds.
+		if found.id != "" && !found.self && !(byName && m.reading.IsStrict()) {
 			if err := want(m, m.members, TableMember, found.id, false); err != nil {
 				return err
 			}

@@ -104,6 +104,7 @@ func TestDecideIsAFunction(t *testing.T) {
 type verdict struct {
 	Events   []events.Event
 	Resource directory.Key
+	Notes    directory.Notes
 	Kind     fault.Kind
 	Reason   fault.Reason
 	Detail   string
@@ -111,7 +112,7 @@ type verdict struct {
 
 func decide(v directory.View, r directory.Request, s directory.Stamp) verdict {
 	out, err := directory.Decide(v, r, s)
-	got := verdict{Events: out.Events, Resource: out.Resource}
+	got := verdict{Events: out.Events, Resource: out.Resource, Notes: out.Notes}
 	if err != nil {
 		f := fault.Of(err)
 		got.Kind, got.Reason, got.Detail = f.Kind, f.Reason, f.Detail
