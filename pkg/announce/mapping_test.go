@@ -1,6 +1,9 @@
 package announce_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -277,5 +280,29 @@ func TestMappingChange(t *testing.T) {
 		if diff := cmp.Diff(step.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", step.what, diff)
 		}
+	}
+}
+
+// TestDigest holds what is kept of a told user where nothing is mapped. If it
+// came out otherwise, a new version would tell every receiver of every user
+// again.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, directory.DeactivationUpdates)
+	id := directorytest.ID(s.Must(t, directory.CreateUser{Scope: s.scope, State: directorytest.User("ada@acme.example", map[string]any{"title": "Editor"})}))
+	group := directorytest.ID(s.Must(t, directory.CreateGroup{Scope: s.scope, State: directorytest.Group("Editors"), Members: []string{id}}))
+	s.fold(t, s.World)
+	u, _, err := directory.Get[*directory.User](s.rows, directory.Make(directory.TableUser, s.scope.Directory, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b []byte
+	for _, text := range []string{string(u.Attributes), "ada@acme.example", "active", group, "Editors"} {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+	}
+	want := sha256.Sum256(b)
+	told, ok, err := directory.Get[*directory.Announced](s.rows, directory.Make(directory.TableAnnounced, id))
+	if err != nil || !ok || !bytes.Equal(told.Digest[:], want[:len(told.Digest)]) {
+		t.Errorf("kept is %+v (%v), want the digest %x", told, err, want[:16])
 	}
 }
