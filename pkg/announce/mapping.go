@@ -21,6 +21,9 @@ const MaxMappedValue = 4096
 // value changes nothing.
 type Mapped struct {
 	values []mappedValue // by key
+	// plain is the payload without the mapping, nil if that was not needed. It is
+	// shared: whoever changes it copies it first.
+	plain *public.User
 }
 
 // mappedValue is one attribute: of the payload itself, or a custom one.
@@ -71,23 +74,32 @@ func Map(dir *directory.Directory, u *directory.User) (Mapped, error) {
 	if err != nil {
 		return Mapped{}, err
 	}
-	plain, err := standard(u)
-	if err != nil {
-		return Mapped{}, err
-	}
 	var m Mapped
+	if slices.ContainsFunc(mapping, needsPlain) {
+		plain, err := standard(u)
+		if err != nil {
+			return Mapped{}, err
+		}
+		m.plain = &plain
+	}
 	for _, a := range mapping {
 		field := fields[a.Key]
 		if !a.Standard {
 			field = nil
 		}
-		v, text := find(a, field != nil, attributes, &plain)
-		if v == nil || field != nil && v == *field(&plain) {
+		v, text := find(a, field != nil, attributes, m.plain)
+		if v == nil || field != nil && v == *field(m.plain) {
 			continue // what is the same as without the mapping is no change
 		}
 		m.values = append(m.values, mappedValue{a.Key, field, v, text})
 	}
 	return m, nil
+}
+
+// needsPlain reports whether a mapping has to do with the payload as it is without
+// one.
+func needsPlain(a directory.Mapped) bool {
+	return a.Standard || slices.ContainsFunc(a.Sources, func(s directory.Source) bool { return s.Standard != "" })
 }
 
 // find returns a mapped attribute's value and how it is written, nil if there is

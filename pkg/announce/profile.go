@@ -18,7 +18,7 @@ import (
 // known are left out. Where the directory has several values, the primary one
 // counts, else the first for work, else the first.
 func User(u *directory.User, groups []public.GroupRef, m Mapped) (public.User, error) {
-	p, err := standard(u)
+	p, err := m.standard(u)
 	if err != nil {
 		return public.User{}, err
 	}
@@ -26,6 +26,16 @@ func User(u *directory.User, groups []public.GroupRef, m Mapped) (public.User, e
 		p.Groups = groups
 	}
 	m.apply(&p)
+	return p, nil
+}
+
+// standard returns the payload without the mapping, to be changed.
+func (m Mapped) standard(u *directory.User) (public.User, error) {
+	if m.plain == nil {
+		return standard(u)
+	}
+	p := *m.plain
+	p.CustomAttributes = map[string]any{}
 	return p, nil
 }
 
