@@ -17,7 +17,7 @@ import (
 
 const (
 	// MaxLength is how long a filter may be, in bytes.
-	MaxLength = 4096
+	MaxLength = 10_000
 	// MaxDepth is how deep a filter may nest.
 	MaxDepth = 32
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -14,12 +15,15 @@ import (
 // reader makes documents of rows: as much of a resource as a query looks at.
 // Decoding only that is most of what a scan saves.
 type reader struct {
+	view directory.View
 	kind *schema.Resource
 	// base is the directory's SCIM base URL.
 	base string
 	// members are the names on the top level of a stored resource to decode.
 	members           []string
 	id, meta, schemas bool
+	// version says that the version is looked at, which takes more than the row.
+	version bool
 }
 
 // want adds what a path leads to.
@@ -29,6 +33,7 @@ func (r *reader) want(a attribute) {
 		r.id = true
 	case name == "meta":
 		r.meta = true
+		r.version = r.version || a.sub == "" || a.sub == "version"
 	case name == "schemas":
 		r.schemas = true
 	case !slices.Contains(r.members, name):
@@ -66,10 +71,18 @@ func (r *reader) document(row directory.Row) (map[string]any, error) {
 		doc["id"] = h.id
 	}
 	if r.meta {
-		doc["meta"] = map[string]any{
-			"resourceType": r.kind.Name, "version": scim.ETag(h.revision), "location": r.base + "/" + r.kind.Name + "s/" + h.id,
+		meta := map[string]any{
+			"resourceType": r.kind.Name, "location": r.base + "/" + r.kind.Name + "s/" + h.id,
 			"created": stamp(h.created), "lastModified": stamp(h.updated),
 		}
+		if r.version {
+			v, err := r.versionOf(row, h.revision)
+			if err != nil {
+				return nil, err
+			}
+			meta["version"] = v
+		}
+		doc["meta"] = meta
 	}
 	var urns []any
 	if r.schemas {
@@ -94,6 +107,28 @@ func (r *reader) document(row directory.Row) (map[string]any, error) {
 		doc["schemas"] = urns
 	}
 	return doc, nil
+}
+
+// versionOf returns the version of a resource as answers show it.
+func (r *reader) versionOf(row directory.Row, revision uint64) (string, error) {
+	switch row := row.(type) {
+	case *directory.User:
+		refs, err := groupsOf(r.view, row)
+		return scim.Version(revision, scim.Variant(refs)), err
+	case *directory.Group:
+		return scim.Version(revision, strconv.FormatUint(row.Members, 10)), nil
+	}
+	return "", nil
+}
+
+// groupsOf returns the groups of a user as answers show them.
+func groupsOf(v directory.View, u *directory.User) ([]scim.Ref, error) {
+	direct, indirect, err := directory.GroupsOf(v, u.Directory, u.ID)
+	refs := make([]scim.Ref, 0, len(direct)+len(indirect))
+	for i, g := range slices.Concat(direct, indirect) {
+		refs = append(refs, scim.Ref{ID: g.ID, Display: g.DisplayName, Kind: schema.Group.Name, Indirect: i >= len(direct)})
+	}
+	return refs, err
 }
 
 // stamp writes a time as answers show it, so that a client that asks for what

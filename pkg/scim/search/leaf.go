@@ -74,17 +74,30 @@ func (p *planner) byID(id string) *access {
 
 // groupsWith finds the groups that somebody is a direct member of.
 func (p *planner) groupsWith(member string) *access {
-	return &access{find: func(yield func(uint64, bool) bool) error {
-		return p.view.Scan(directory.Make(directory.TableMemberOf, member), "", func(k directory.Key, _ directory.Row) bool {
+	return &access{exact: true, find: func(yield func(uint64, bool) bool) error {
+		var failed error
+		err := p.view.Scan(directory.Make(directory.TableMemberOf, member), "", func(k directory.Key, _ directory.Row) bool {
 			n, ok := number(directory.TableGroup, k.Last())
-			return !ok || yield(n, false)
+			if !ok {
+				return true
+			}
+			row, err := p.view.Get(key(directory.TableGroup, p.dir, n))
+			if row == nil || err != nil { // another directory's, or deleted a moment ago
+				failed = err
+				return err == nil
+			}
+			return yield(n, true)
 		})
+		if err == nil {
+			err = failed
+		}
+		return err
 	}}
 }
 
 // membersOf finds the users that are in a group, also by way of other groups.
 func (p *planner) membersOf(group string) *access {
-	return &access{find: func(yield func(uint64, bool) bool) error {
+	return &access{exact: true, find: func(yield func(uint64, bool) bool) error {
 		seen := map[string]bool{group: true}
 		more := true
 		for level := []string{group}; len(level) > 0 && more; {
@@ -100,7 +113,7 @@ func (p *planner) membersOf(group string) *access {
 				if err := p.view.Scan(directory.Make(directory.TableMember, g), "", func(k directory.Key, _ directory.Row) bool {
 					id := k.Last()
 					if n, ok := number(directory.TableUser, id); ok {
-						more = yield(n, false)
+						more = yield(n, true)
 					} else if _, ok := number(directory.TableGroup, id); ok && !seen[id] {
 						seen[id] = true
 						next = append(next, id)

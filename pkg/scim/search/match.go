@@ -115,7 +115,7 @@ func (m *matcher) namesEdges(e filter.Expr) bool {
 func (m *matcher) edge(leaf, of filter.Expr, row directory.Row) (bool, error) {
 	switch row := row.(type) {
 	case *directory.User:
-		refs, err := m.groups(row.ID)
+		refs, err := m.groups(row)
 		if err != nil {
 			return false, err
 		}
@@ -177,21 +177,16 @@ func (m *matcher) anyMember(leaf filter.Expr, g *directory.Group) (bool, error) 
 	return found, err
 }
 
-// groups returns the groups of a user as answers show them.
-func (m *matcher) groups(user string) ([]any, error) {
-	direct, indirect, err := directory.GroupsOf(m.view, m.dir, user)
-	if err != nil {
-		return nil, err
-	}
-	refs := make([]any, 0, len(direct)+len(indirect))
-	add := func(groups []*directory.Group, how string) {
-		for _, g := range groups {
-			refs = append(refs, map[string]any{
-				"value": g.ID, "display": g.DisplayName, "type": how, "$ref": m.reader.base + "/Groups/" + g.ID,
-			})
+// groups returns the groups of a user as a filter sees them.
+func (m *matcher) groups(u *directory.User) ([]any, error) {
+	refs, err := groupsOf(m.view, u)
+	list := make([]any, 0, len(refs))
+	for _, g := range refs {
+		how := "direct"
+		if g.Indirect {
+			how = "indirect"
 		}
+		list = append(list, map[string]any{"value": g.ID, "display": g.Display, "type": how, "$ref": m.reader.base + "/Groups/" + g.ID})
 	}
-	add(direct, "direct")
-	add(indirect, "indirect")
-	return refs, nil
+	return list, err
 }

@@ -129,7 +129,7 @@ func conjuncts(e filter.Expr, list []filter.Expr) []filter.Expr {
 // cheapest returns the way to the rows of the conjunct that has the fewest.
 func (p *planner) cheapest(list []filter.Expr, within attribute) *access {
 	var best *access
-	least, every := math.MaxInt, 0
+	least, every := 0, 0
 	var ways []*access
 	for _, e := range list {
 		a := p.access(e, within)
@@ -143,22 +143,11 @@ func (p *planner) cheapest(list []filter.Expr, within attribute) *access {
 			ways = append(ways, a)
 		}
 	}
-	for _, walks := range []bool{false, true} {
-		for _, a := range ways {
-			if p.err != nil || a.walks != walks || walks && least <= p.limits.few {
-				continue
-			}
-			if len(ways) == 1 {
-				best = a
-				break
-			}
-			n, err := a.cost(min(least, p.limits.set))
-			if err != nil {
-				p.err = err
-			}
-			if n < least {
-				least, best = n, a
-			}
+	if len(ways) == 1 {
+		best = ways[0]
+	} else if best, least = p.fewest(ways, false); least > p.limits.few {
+		if a, n := p.fewest(ways, true); n < least {
+			best = a
 		}
 	}
 	switch {
@@ -172,6 +161,29 @@ func (p *planner) cheapest(list []filter.Expr, within attribute) *access {
 	narrowed := *best
 	narrowed.exact = false
 	return &narrowed
+}
+
+// fewest returns which of the ways finds the fewest rows, and how many. It looks
+// a little further into all of them until one ends, so that a common value does
+// not cost what it would find.
+func (p *planner) fewest(ways []*access, walks bool) (best *access, least int) {
+	least = math.MaxInt
+	for limit := 16; best == nil && p.err == nil && limit < 8*p.limits.set; limit *= 8 {
+		for _, a := range ways {
+			if a.walks != walks {
+				continue
+			}
+			n, err := a.cost(min(limit, least))
+			if err != nil {
+				p.err = err
+				return nil, least
+			}
+			if n < min(limit, least) {
+				least, best = n, a
+			}
+		}
+	}
+	return best, least
 }
 
 // either returns the way to the rows of both, if there is one to each.

@@ -210,6 +210,9 @@ func TestSearchIsAScan(t *testing.T) {
 		}
 		want := expected(t, all(t, w.Rows, s.Directory, kinds), p.Filter, p.SortBy, strings.EqualFold(p.SortOrder, "descending"))
 		o := opened{search.Source{View: w.Rows, Scope: s, Base: base, Now: now}, kinds, func(*search.Query) {}}
+		if rapid.Bool().Draw(t, "can be stopped") {
+			o.Stop = func() error { return nil }
+		}
 		if rapid.Bool().Draw(t, "as if it were large") {
 			set, few, sorted := rapid.IntRange(1, 20).Draw(t, "set"), rapid.IntRange(0, 3).Draw(t, "few"), rapid.IntRange(0, 3).Draw(t, "sort")
 			o.adapt = func(q *search.Query) { q.Shrink(set, few, sorted, 0) }

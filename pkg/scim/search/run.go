@@ -50,6 +50,9 @@ type Result struct {
 // Errors: Invalid with the reason invalidCursor, expiredCursor or tooMany; what
 // the view, yield or Stop say.
 func (q *Query) Run(in Source, yield func(Hit) (bool, error)) (Result, error) {
+	if in.Stop != nil {
+		in.View = &stoppable{View: in.View, stop: in.Stop}
+	}
 	r := &runner{query: q, in: in, total: unknown}
 	var err error
 	if q.page.cursor != nil {
@@ -91,7 +94,6 @@ type runner struct {
 	// total is how many rows match, unknown until somebody has counted.
 	total  int
 	cursor cursor
-	polls  int
 	collector
 }
 
@@ -116,7 +118,7 @@ func (r *runner) prepare() error {
 		if err != nil {
 			return err
 		}
-		rd := &reader{kind: t.kind, base: r.in.Base}
+		rd := &reader{view: r.in.View, kind: t.kind, base: r.in.Base}
 		s := &source{target: t, kind: uint8(i), plan: plan, reader: rd, count: unknown} //nolint:gosec // there are two
 		s.matcher = newMatcher(r.in.View, r.in.Scope.Directory, t, rd)
 		if t.sort.path != "" {
@@ -153,15 +155,6 @@ func (r *runner) counted(rows directory.Table) (int, error) {
 		return int(c.Groups), nil //nolint:gosec // a count of rows
 	}
 	return int(c.Users), nil //nolint:gosec // a count of rows
-}
-
-// poll asks now and then whether the query should go on.
-func (r *runner) poll() error {
-	const every = 1024
-	if r.polls++; r.polls%every != 0 || r.in.Stop == nil {
-		return nil
-	}
-	return r.in.Stop()
 }
 
 // candidate is a row that matches.

@@ -42,9 +42,6 @@ func (r *runner) from() (at position, ok bool) {
 
 // matches reports whether the row of a candidate fulfils the filter.
 func (r *runner) matches(s *source, m *candidate) (ok bool, err error) {
-	if err := r.poll(); err != nil {
-		return false, err
-	}
 	if m.doc, err = s.reader.document(m.row); err != nil {
 		return false, err
 	}
@@ -134,9 +131,7 @@ func (r *runner) ids(s *source, from uint64, back bool, take func(candidate) (bo
 			return true
 		}
 		m := candidate{position: position{kind: s.kind, id: id}, row: row}
-		if s.plan.all {
-			failed = r.poll()
-		} else {
+		if !s.plan.all {
 			ok, failed = r.matches(s, &m)
 		}
 		if ok && failed == nil {
@@ -193,9 +188,9 @@ func (r *runner) list(s *source, from uint64, back bool, take func(candidate) (b
 func (r *runner) look(s *source, m *candidate) (ok bool, err error) {
 	switch {
 	case s.plan.all, s.plan.set != nil && s.plan.set.exact && s.plan.set.has(m.id):
-		return true, r.poll()
+		return true, nil
 	case s.plan.set != nil && !s.plan.set.has(m.id):
-		return false, r.poll()
+		return false, nil
 	}
 	if m.row, err = r.in.View.Get(key(s.rows, r.in.Scope.Directory, m.id)); m.row == nil || err != nil {
 		return false, err
