@@ -1,6 +1,11 @@
 package lenience
 
-import "github.com/rollcallhq/rollcall/pkg/fault"
+import (
+	"maps"
+	"slices"
+
+	"github.com/rollcallhq/rollcall/pkg/fault"
+)
 
 // Cause names one kind of deviation. Causes are stored and shown to people, so
 // their names never change.
@@ -195,3 +200,10 @@ func ruleOf(c Cause) rule {
 	}
 	return rule{fault.InvalidValue, "is not as the RFCs have it"}
 }
+
+// Causes returns all causes, by name.
+func Causes() []Cause { return slices.Sorted(maps.Keys(rules)) }
+
+// Meaning says what is wrong and what to send instead, as the rest of a sentence
+// that begins with the path.
+func (c Cause) Meaning() string { return ruleOf(c).sentence }
