@@ -102,10 +102,7 @@ bench: $(BIN)/benchstat ## Measure COUNT=5 times and summarise; BENCH=Name picks
 fuzz: ## Fuzz each target for FUZZTIME=30s, FUZZJOBS=2 at a time; TARGET=FuzzParse picks
 	@for dir in $$($(GO) list -f '{{.Dir}}' $(PKG)); do \
 	  cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' | sed "s|^|$$dir |"; \
-	done | { grep -E ' ($(TARGET))$$' || true; } | xargs -r -P $(FUZZJOBS) -L 1 bash -c ' \
-	  if out=$$(cd "$$0" && $(GO) test -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 1 . 2>&1); \
-	  then echo "fuzz $${0#$(CURDIR)/} $$1: $$(grep execs: <<<"$$out" | tail -1)"; \
-	  else echo "fuzz $${0#$(CURDIR)/} $$1: FAILED"; echo "$$out"; exit 1; fi'
+	done | { grep -E ' ($(TARGET))$$' || true; } | FUZZTIME=$(FUZZTIME) xargs -r -P $(FUZZJOBS) -L 1 .ci/fuzz
 
 .PHONY: cover
 cover: ## Measure which lines the tests reach, across packages
