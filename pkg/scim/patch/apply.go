@@ -67,6 +67,8 @@ type patching struct {
 	// lists are the multi-valued attributes that were changed, by the URN of their
 	// extension.
 	lists map[list]bool
+	// told are the descriptions of references that the request has set.
+	told map[string]bool
 }
 
 type list struct {
@@ -218,7 +220,7 @@ func (p *patching) at(op Op, keyed bool) error {
 		}()
 		to = block
 	}
-	if err := p.spend(1); err != nil {
+	if err := p.spend(2 * weight(op.Value)); err != nil {
 		return err
 	}
 	if a == nil {

@@ -101,3 +101,63 @@ func TestRequest_sendsNoPassword(t *testing.T) {
 		}
 	}
 }
+
+// What asks for too much work is refused, and nothing else is.
+func TestApply_boundsWork(t *testing.T) {
+	t.Parallel()
+	refused := 0
+	for name, work := range worst(t) {
+		switch err := work(); {
+		case fault.KindOf(err) == fault.TooLarge:
+			refused++
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing is refused, so nothing is bounded")
+	}
+	for _, tt := range []struct{ values, operations int }{{45, patch.MaxOperations}, {schema.MaxValues, 250}} {
+		emails := make([]any, tt.values)
+		for i := range emails {
+			emails[i] = map[string]any{"value": strconv.Itoa(i) + "@acme.example"}
+		}
+		ops := make([]string, tt.operations)
+		for i := range ops {
+			ops[i] = fmt.Sprintf(`{"op":"replace","path":"emails[value eq \"%d@acme.example\"].display","value":"%d"}`, i%tt.values, i)
+		}
+		req, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, strings.Join(ops, ",")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := patch.Apply(nil, patch.User, patch.Target{ID: userID, Attributes: scim.Resource{"userName": "jane", "emails": emails}}, req.Operations); err != nil {
+			t.Errorf("%d operations on %d values: %v", tt.operations, tt.values, err)
+		}
+	}
+}
+
+func TestParse_boundsValues(t *testing.T) {
+	t.Parallel()
+	keys := make([]string, patch.MaxOperations+1)
+	for i := range keys {
+		keys[i] = fmt.Sprintf(`"x%d":1`, i)
+	}
+	large := `"` + strings.Repeat("x", scim.MaxResource) + `"`
+	for name, op := range map[string]string{
+		"names":          `{"op":"add","value":{` + strings.Join(keys, ",") + `}}`,
+		"names in a URN": `{"op":"add","value":{"urn:x:y:z":{` + strings.Join(keys, ",") + `}}}`,
+		"a value":        `{"op":"add","path":"title","value":` + large + `}`,
+		"a list":         `{"op":"add","path":"x","value":[` + large + `]}`,
+		"a key's value":  `{"op":"add","value":{"title":` + large + `}}`,
+	} {
+		if _, err := patch.Parse(nil, patch.User, fmt.Appendf(nil, patchOp, op)); fault.KindOf(err) != fault.TooLarge {
+			t.Errorf("%s: %v, want it too large", name, err)
+		}
+	}
+	ids := strings.TrimSuffix(strings.Repeat(`{"value":"diruser_000000000000000007"},`, 40_000), ",")
+	for _, op := range []string{`{"op":"add","path":"members","value":[` + ids + `]}`, `{"op":"add","value":{"Members":[` + ids + `]}}`} {
+		if _, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, patchOp, op)); err != nil {
+			t.Errorf("many members: %v", err)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (p *patching) lookUp(a *schema.Attribute, list []any, times int) (lookUp, e
 	for i, e := range list {
 		l.add(e, i)
 	}
-	return l, p.spend(weight(list))
+	return l, p.spend(2 * weight(list))
 }
 
 // add says that an element was put at a place.
@@ -39,7 +39,7 @@ func (l lookUp) add(e any, at int) {
 func (l lookUp) find(p *patching, list []any, e any) (int, error) {
 	if l.byValue != nil {
 		at := l.byValue[l.a.Identify(e).Value]
-		if err := p.spend(weight(e) + len(at)); err != nil {
+		if err := p.spend(2*weight(e) + len(at)); err != nil {
 			return -1, err
 		}
 		for _, i := range at {
@@ -68,6 +68,9 @@ func effort(e any) int {
 			return weight(e)
 		}
 		e = s
+	}
+	if s, ok := e.(string); ok {
+		return 1 + excess(s)/8
 	}
 	return weight(e)
 }

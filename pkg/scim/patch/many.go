@@ -2,7 +2,6 @@ package patch
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -128,7 +127,7 @@ func (p *patching) removed(a *schema.Attribute, have []any, value any) ([]any, e
 
 // each applies an operation to a sub-attribute of every element.
 func (p *patching) each(a *schema.Attribute, have []any, op Op) ([]any, error) {
-	if err := p.spend(len(have) * weight(op.Value)); err != nil {
+	if err := p.spend(len(have) * (4 + weight(op.Value))); err != nil {
 		return nil, err
 	}
 	if op.Verb != Remove && len(have) == 0 {
@@ -176,7 +175,7 @@ func (p *patching) element(a *schema.Attribute, m map[string]any, op Op) error {
 		return err
 	}
 	for _, sub := range a.Frozen() {
-		if had := before[sub.Name]; had != nil && !reflect.DeepEqual(had, m[sub.Name]) {
+		if had := before[sub.Name]; had != nil && !schema.Equal(had, m[sub.Name]) {
 			return fault.New(fault.Invalid, "%s is immutable; remove the value and add another instead.", sub.Path()).Because(fault.Mutability)
 		}
 	}
@@ -208,7 +207,7 @@ func (p *patching) chosen(a *schema.Attribute, have []any, op Op) ([]any, error)
 		}
 		at, have = []int{len(have)}, append(have, e)
 	}
-	if err := p.spend(len(at) * weight(op.Value)); err != nil {
+	if err := p.spend(len(at) * (4 + weight(op.Value))); err != nil {
 		return nil, err
 	}
 	var primary, gone []int

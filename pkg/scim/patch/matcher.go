@@ -19,7 +19,7 @@ func matcher(a *schema.Attribute, f filter.Expr) func(element any) (match bool, 
 	}
 	terms := terms(f)
 	return func(element any) (bool, int) {
-		return filter.MatchElement(a, f, element), terms * (2 + weight(element))
+		return filter.MatchElement(a, f, element), terms * (4 + excess(element)/4)
 	}
 }
 
@@ -28,14 +28,36 @@ func equals(sub *schema.Attribute, want string, c filter.Compare, a *schema.Attr
 	return func(element any) (bool, int) {
 		m, ok := element.(map[string]any)
 		if !ok {
-			return filter.MatchElement(a, c, element), 1 + weight(element)
+			return filter.MatchElement(a, c, element), 4 + excess(element)/4
 		}
 		have, ok := m[sub.Name].(string)
 		if !ok {
-			return filter.MatchElement(a, c, element), 1 + weight(element)
+			return filter.MatchElement(a, c, element), 4 + excess(element)/4
 		}
-		return have == want || !sub.CaseExact && strings.EqualFold(have, want), 1 + min(len(have), len(want))/64
+		return have == want || !sub.CaseExact && strings.EqualFold(have, want), 1 + excess(have)/8
 	}
+}
+
+// excess is how many bytes the texts of an element have beyond what nearly all
+// have.
+func excess(v any) int {
+	switch v := v.(type) {
+	case map[string]any:
+		n := 0
+		for _, e := range v {
+			n += excess(e)
+		}
+		return n
+	case []any:
+		n := 0
+		for _, e := range v {
+			n += excess(e)
+		}
+		return n
+	case string:
+		return max(len(v)-64, 0)
+	}
+	return 0
 }
 
 // terms counts the comparisons of a filter.

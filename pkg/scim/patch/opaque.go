@@ -2,7 +2,6 @@ package patch
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -65,7 +64,7 @@ func (p *patching) change(to map[string]any, name string, op Op) error {
 			if err := p.spend(len(have) * weight(e)); err != nil {
 				return err
 			}
-			if !slices.ContainsFunc(have, func(h any) bool { return reflect.DeepEqual(h, e) }) {
+			if !slices.ContainsFunc(have, func(h any) bool { return schema.Equal(h, e) }) {
 				have = append(have, e)
 			}
 		}
@@ -88,7 +87,7 @@ func (p *patching) among(have []any, some any) (func(any) bool, error) {
 		return nil, err
 	}
 	return func(h any) bool {
-		return slices.ContainsFunc(list, func(e any) bool { return reflect.DeepEqual(h, e) })
+		return slices.ContainsFunc(list, func(e any) bool { return schema.Equal(h, e) })
 	}, nil
 }
 

@@ -2,7 +2,6 @@ package patch
 
 import (
 	"maps"
-	"reflect"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
@@ -78,9 +77,10 @@ func (p *patching) part(m map[string]any, a *schema.Attribute, op Op) error {
 		}
 	}
 	if op.Path.Sub == "value" {
-		forget(a, m, v)
+		p.forget(a, m, v)
 	}
 	set(m, op.Path.Sub, v)
+	p.tell(a, op.Path.Sub)
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (p *patching) merge(a *schema.Attribute, into map[string]any, value any) er
 	}
 	more, _ := v.(map[string]any)
 	if value, ok := more["value"]; ok {
-		forget(a, into, value)
+		p.forget(a, into, value)
 	}
 	if list, ok := value.([]any); ok && len(list) == 1 {
 		value = list[0]
@@ -109,13 +109,32 @@ func (p *patching) merge(a *schema.Attribute, into map[string]any, value any) er
 		}
 	}
 	maps.Copy(into, more)
+	for name := range more {
+		p.tell(a, name)
+	}
 	return nil
 }
 
-// forget drops what describes the old target of a reference, if it gets another.
-func forget(a *schema.Attribute, m map[string]any, value any) {
-	if a.Sub("$ref") != nil && !reflect.DeepEqual(value, m["value"]) {
-		delete(m, "$ref")
-		delete(m, "displayName")
+// forget drops what describes the old target of a reference, if it gets another
+// and the request has not said what describes the new one.
+func (p *patching) forget(a *schema.Attribute, m map[string]any, value any) {
+	if a.Sub("$ref") == nil || schema.Equal(value, m["value"]) {
+		return
 	}
+	for _, name := range []string{"$ref", "displayName"} {
+		if !p.told[a.Path()+"."+name] {
+			delete(m, name)
+		}
+	}
+}
+
+// tell notes that the request says what describes a reference.
+func (p *patching) tell(a *schema.Attribute, name string) {
+	if a.Sub("$ref") == nil || name != "$ref" && name != "displayName" {
+		return
+	}
+	if p.told == nil {
+		p.told = map[string]bool{}
+	}
+	p.told[a.Path()+"."+name] = true
 }

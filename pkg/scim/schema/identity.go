@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
-	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -48,7 +48,7 @@ func (a *Attribute) Same(x, y any) bool {
 	v, ok1 := m["value"]
 	w, ok2 := n["value"]
 	if !ok1 || !ok2 {
-		return ok1 == ok2 && reflect.DeepEqual(m, n)
+		return ok1 == ok2 && Equal(m, n)
 	}
 	if !a.Sub("value").equal(v, w) {
 		return false
@@ -65,7 +65,32 @@ func (a *Attribute) equal(v, w any) bool {
 	if ok1 && ok2 {
 		return s == t || (a == nil || !a.CaseExact) && strings.EqualFold(s, t)
 	}
-	return reflect.DeepEqual(v, w)
+	return Equal(v, w)
+}
+
+// Equal reports whether two values of decoded JSON are the same.
+func Equal(x, y any) bool {
+	switch x := x.(type) {
+	case map[string]any:
+		y, ok := y.(map[string]any)
+		if !ok || len(x) != len(y) {
+			return false
+		}
+		for name, v := range x {
+			if w, there := y[name]; !there || !Equal(v, w) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		y, ok := y.([]any)
+		return ok && slices.EqualFunc(x, y, Equal)
+	}
+	switch y.(type) {
+	case map[string]any, []any:
+		return false // and cannot be compared
+	}
+	return x == y
 }
 
 // text returns a value as one text, so that values of different types differ. a

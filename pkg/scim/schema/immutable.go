@@ -1,7 +1,5 @@
 package schema
 
-import "reflect"
-
 // Immutables yields the attributes of the kind that may be set once: whole ones,
 // and those of whose single value some part is. Members of groups are kept apart
 // and not among them. The URN is empty for the core schema.
@@ -53,7 +51,7 @@ func (a *Attribute) changed(from, to map[string]any, keep bool) (path string) {
 		switch {
 		case has == nil && keep:
 			to[a.Name] = had
-		case !reflect.DeepEqual(had, has):
+		case !Equal(had, has):
 			return a.path
 		}
 		return ""
