@@ -54,6 +54,24 @@ func TestSCIM(t *testing.T) {
 			x.play(t, c)
 		})
 	}
+	for name, test := range map[string]func(*testing.T, site){
+		"RFC7643/7/random values of every attribute come back": roundTrip,
+		"RFC7643/7/every attribute can be filtered by":         filterEach,
+		"RFC7644/2/a secret opens one directory":               oneDirectory,
+		"RFC7644/2/a disabled directory is closed":             disabledDirectory,
+		"RFC7644/6/directories do not see each other":          isolation,
+		"RFC7644/3.3/one of many creations of a name wins":     oneWinner,
+		"RFC7644/3.5.2/members added at once are all kept":     manyMembers,
+		"RFC7644/3.14/one of many conditional writes wins":     oneVersion,
+		"RFC7644/3.4.2.4/pages by index hold everything once":  indexWalk,
+		"RFC9865/2/pages by cursor hold everything once":       cursorWalk,
+		"RFC7644/3.12/bodies are bounded":                      bodyBounds,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, x)
+		})
+	}
 }
 
 // play plays a case on a new directory.
@@ -93,6 +111,9 @@ func (x site) tenant(t *testing.T, s script.Setting) *harness.Tenant {
 	}
 	if len(policy) > 0 {
 		x.API.Policy(t, tenant, policy)
+	}
+	if len(s.Extensions) > 0 {
+		x.API.Must(t, http.StatusOK, http.MethodPut, tenant.Path()+"/schemas", `{"extensions":[`+strings.Join(s.Extensions, ",")+`]}`)
 	}
 	return tenant
 }
