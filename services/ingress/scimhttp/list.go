@@ -3,13 +3,19 @@ package scimhttp
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
+	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
+
+// maxSearch is how long a query may take. Filters and orders that an index knows
+// take milliseconds whatever the size of the directory.
+const maxSearch = 30 * time.Second
 
 func (r *request) listUsers(string) error  { return r.list(users) }
 func (r *request) listGroups(string) error { return r.list(groups) }
@@ -61,14 +67,13 @@ func (r *request) page(ask search.Request, of []*resource) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Request().Context()
-	snap, err := r.h.ingress.Snapshot(ctx)
+	snap, err := r.h.ingress.Snapshot(r.Request().Context())
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
 	var out scim.List
-	found, err := q.Run(search.Source{View: snap, Scope: r.scope, Base: r.base, Now: r.started, Stop: ctx.Err}, func(h search.Hit) (bool, error) {
+	found, err := q.Run(search.Source{View: snap, Scope: r.scope, Base: r.base, Now: r.started, Stop: r.enough}, func(h search.Hit) (bool, error) {
 		body, err := served[h.Kind].listed(r, snap, h.Row, projections[h.Kind])
 		if err != nil {
 			return false, err
@@ -84,6 +89,18 @@ func (r *request) page(ask search.Request, of []*resource) error {
 	}
 	out.Total, out.Start, out.Next, out.Previous = found.Total, found.Start, found.Next, found.Previous
 	return r.body(http.StatusOK, out.Body())
+}
+
+// enough ends a query whose client is gone, and one that takes too long.
+func (r *request) enough() error {
+	if err := r.Request().Context().Err(); err != nil {
+		return err
+	}
+	if r.h.cfg.Clock().Sub(r.started) > maxSearch {
+		return fault.New(fault.Invalid, "The query takes longer than %d seconds. Narrow the filter by userName, externalId, emails, displayName, id or membership.",
+			int(maxSearch.Seconds())).Because(fault.TooMany)
+	}
+	return nil
 }
 
 // listed writes a resource as part of a list.

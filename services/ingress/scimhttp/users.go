@@ -61,9 +61,3 @@ func (r *request) userHead(v directory.View, u *directory.User) (scim.Head, erro
 	h.Variant = scim.Variant(h.Groups)
 	return h, err
 }
-
-// appendUser appends a user with the groups that it is in.
-func (r *request) appendUser(dst []byte, v directory.View, u *directory.User) ([]byte, error) {
-	h, err := r.userHead(v, u)
-	return scim.Append(dst, u.Attributes, h), err
-}
