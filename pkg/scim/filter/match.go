@@ -237,6 +237,8 @@ func lookUp(kind *schema.Resource, r Attributes, path string) found {
 		if a != nil {
 			f.attribute = a.Sub(sub)
 		}
+		list, isList := f.value.([]any)
+		f.defined = f.attribute != nil || len(list) > 0 || !isList && f.value != nil
 	}
 	return f
 }
