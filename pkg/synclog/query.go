@@ -1,6 +1,12 @@
 package synclog
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrPlace says that a query's After is not a place that a page gave.
+var ErrPlace = errors.New("synclog: this is not a place in a listing")
 
 // MaxPage is how many entries one page holds at most.
 const MaxPage = 500

@@ -40,12 +40,8 @@ import (
 // MaxEntries is how many entries of one directory are kept; the oldest go first.
 const MaxEntries = 100_000
 
-var (
-	// ErrLocked says that another process has the file open.
-	ErrLocked = boltfile.ErrLocked
-	// ErrPlace says that a query's After is not a place that a page gave.
-	ErrPlace = errors.New("history: this is not a place in a listing")
-)
+// ErrLocked says that another process has the file open.
+var ErrLocked = boltfile.ErrLocked
 
 // format is the version of the rows' layout. A file of another one is folded
 // again, never migrated.

@@ -379,7 +379,7 @@ func TestPlace(t *testing.T) {
 	t.Parallel()
 	h, _ := follow(t, filepath.Join(t.TempDir(), "synclog.db"), newStream())
 	for _, after := range []string{"x", "00", "zz0000000000000000000000000000000000", "000000000000000000000000000000000000000000"} {
-		if _, err := h.List(t.Context(), synclog.Query{Directory: "dir_1", After: after}); !errors.Is(err, history.ErrPlace) {
+		if _, err := h.List(t.Context(), synclog.Query{Directory: "dir_1", After: after}); !errors.Is(err, synclog.ErrPlace) {
 			t.Errorf("after %q: %v", after, err)
 		}
 	}

@@ -26,7 +26,7 @@ const (
 // Pages do not overlap, whatever is folded meanwhile. It waits up to two seconds
 // for what is in the stream already, and shows what it has otherwise.
 //
-// Errors: ErrPlace, ctx's, those of the file.
+// Errors: synclog.ErrPlace, ctx's, those of the file.
 func (h *History) List(ctx context.Context, q synclog.Query) (synclog.Page, error) {
 	top := place(bytes.Repeat([]byte{math.MaxUint8}, placeSize))
 	if !q.To.IsZero() {

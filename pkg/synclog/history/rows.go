@@ -35,7 +35,7 @@ func (p place) id() string { return hex.EncodeToString(p[:]) }
 func parsePlace(id string) (p place, err error) {
 	b, err := hex.DecodeString(id)
 	if err != nil || len(b) != placeSize {
-		return p, ErrPlace
+		return p, synclog.ErrPlace
 	}
 	copy(p[:], b)
 	return p, nil

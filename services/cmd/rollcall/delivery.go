@@ -63,7 +63,7 @@ func openDeliveries(ctx context.Context, s *stack, a apiSetup) (api.Deliveries, 
 	if err != nil {
 		return nil, err
 	}
-	l, err := ledger.Open(ctx, a.path, source, a.logger)
+	l, err := ledger.Open(ctx, a.path("deliveries.db"), source, a.logger)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ type apiSetup struct {
 	base      string
 	flags     webhookFlags
 	js        jetstream.JetStream
-	path      string // of the deliveries' file
+	path      func(name string) string
 	logger    *slog.Logger
 }
 
@@ -80,8 +80,12 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	if err != nil {
 		return err
 	}
+	requests, err := openSyncLog(ctx, s, a)
+	if err != nil {
+		return err
+	}
 	h, err := api.New(api.Config{
-		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, Keys: a.keys, PublicURL: a.base,
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Keys: a.keys, PublicURL: a.base,
 		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})

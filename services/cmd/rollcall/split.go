@@ -107,7 +107,7 @@ func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
 		shown = c.ScimURL
 	}
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, flags: c.webhookFlags, js: ext.js, path: c.path("deliveries.db"), logger: out.log,
+		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, flags: c.webhookFlags, js: ext.js, path: c.path, logger: out.log,
 	}); err != nil {
 		return err
 	}

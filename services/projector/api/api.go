@@ -61,6 +61,9 @@ type Config struct {
 	// Deliveries shows what was sent to webhook endpoints; nil: the call is
 	// answered as unimplemented.
 	Deliveries Deliveries
+	// SyncLog shows what providers were refused or tolerated; nil: the calls are
+	// answered as unimplemented, and directories do not show their last use.
+	SyncLog SyncLog
 	// Keys seal webhook secrets and open the key that signs access tokens.
 	Keys *seal.Keys
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final

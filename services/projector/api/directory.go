@@ -88,6 +88,9 @@ func (s *directoryService) ListDirectories(ctx context.Context, r *directories.L
 	if err != nil {
 		return nil, err
 	}
+	for _, m := range res.GetDirectories() {
+		s.used(ctx, m)
+	}
 	slices.SortStableFunc(res.GetDirectories(), func(a, b *directories.Directory) int { // ids are already by age
 		return cmp.Compare(rank(a.GetEnabled()), rank(b.GetEnabled()))
 	})
@@ -165,6 +168,9 @@ func (s *directoryService) show(ctx context.Context, org, id string) (m *directo
 		m, err = s.message(v, d)
 		return err
 	})
+	if err == nil {
+		s.used(ctx, m)
+	}
 	return m, err
 }
 

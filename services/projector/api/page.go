@@ -17,6 +17,7 @@ const (
 	listGroups        listKind = 'g'
 	listEndpoints     listKind = 'e'
 	listDeliveries    listKind = 'd'
+	listSyncLog       listKind = 's'
 )
 
 // cursor is a place in a list: everything behind an id, or the page before one.

@@ -53,6 +53,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))
 	serve(rollcallv1connect.NewAttributeMappingServiceHandler(s.mappings, options...))
+	serve(rollcallv1connect.NewSyncLogServiceHandler(s.syncLog, options...))
 	rt.absent = c.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, fault.New(fault.Unimplemented, "This server does not offer this service."))
 	}), refuse)

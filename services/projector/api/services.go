@@ -18,6 +18,7 @@ type services struct {
 	policies      *policyService
 	schemas       *schemaService
 	mappings      *mappingService
+	syncLog       *syncLogService
 }
 
 func newServices(c *core) services {
@@ -29,6 +30,7 @@ func newServices(c *core) services {
 		policies:      &policyService{core: c},
 		schemas:       &schemaService{core: c},
 		mappings:      &mappingService{core: c},
+		syncLog:       &syncLogService{core: c},
 	}
 }
 
@@ -64,5 +66,10 @@ type schemaService struct {
 
 type mappingService struct {
 	rollcallv1.UnimplementedAttributeMappingServiceServer
+	core *core
+}
+
+type syncLogService struct {
+	rollcallv1.UnimplementedSyncLogServiceServer
 	core *core
 }

@@ -171,6 +171,7 @@ type server struct {
 	http1      *http.Client
 	grpc       *grpc.ClientConn
 	deliveries *deliveries
+	requests   *requests
 	log        *bytes.Buffer
 
 	clockMu sync.Mutex
@@ -188,7 +189,7 @@ func start(t *testing.T) *server {
 	s := &server{
 		world: &world{rows: directory.NewOverlay(directory.Empty{}), nextID: 100000000000000001, now: time.Date(2026, 2, 1, 8, 0, 0, 0, time.UTC), ids: map[string]bool{}},
 		http1: &http.Client{Transport: &http.Transport{Protocols: protocols(true, false)}},
-		log:   &bytes.Buffer{}, deliveries: &deliveries{},
+		log:   &bytes.Buffer{}, deliveries: &deliveries{}, requests: startSyncLog(t),
 	}
 	public, sealed := signing()
 	c := credential.Of(clientSecret)
@@ -198,7 +199,7 @@ func start(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	h, err := api.New(api.Config{
-		Model: s.world, Commands: s.world, Deliveries: s.deliveries, Keys: masterKeys, PublicURL: publicURL + "/",
+		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Keys: masterKeys, PublicURL: publicURL + "/",
 		CheckURL: func(raw string) error {
 			if !strings.HasPrefix(raw, "https://") {
 				return fault.New(fault.Invalid, "url must begin with https://.")
