@@ -14,6 +14,7 @@ func required(a *Attribute)  { a.Required = true }
 func exact(a *Attribute)     { a.CaseExact = true }
 func readOnly(a *Attribute)  { a.Mutability = ReadOnly }
 func immutable(a *Attribute) { a.Mutability = Immutable }
+func writeOnly(a *Attribute) { a.Mutability, a.Returned = WriteOnly, Never }
 func unique(a *Attribute)    { a.Uniqueness = Server }
 
 func subs(as ...*Attribute) func(*Attribute) {
@@ -76,6 +77,7 @@ var User = &Resource{
 			attr("locale", String, "The locale for dates and numbers, such as en-US."),
 			attr("timezone", String, "The time zone by its IANA name."),
 			attr("active", Boolean, "Whether the account may be used."),
+			attr("password", String, "A password, which is accepted and dropped: none is kept, and none is checked.", writeOnly),
 			plural("emails", String, "E-mail addresses.", "work", "home", "other"),
 			plural("phoneNumbers", String, "Telephone numbers.", "work", "home", "mobile", "fax", "pager", "other"),
 			plural("ims", String, "Instant messaging addresses."),
