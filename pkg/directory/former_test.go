@@ -127,6 +127,15 @@ func TestComesBack(t *testing.T) {
 			c.user("c", "c@x", "1")
 			c.was("c", "a")
 		},
+		"the last one, when the one before is back": func(c *cast) {
+			c.user("a", "a@x", "1")
+			c.user("b", "b@x", "1")
+			c.delete("a", "b")
+			c.user("c", "a@x", "")
+			c.was("c", "a")
+			c.user("d", "d@x", "1")
+			c.was("d", "b")
+		},
 		"once": func(c *cast) {
 			c.user("a", "a@x", "1")
 			c.delete("a")

@@ -67,9 +67,6 @@ func whom(v View, dir, value, self string) (string, error) {
 		return holders[0], nil
 	}
 	id, _, err := get[Ref](v, Make(TableUserName, dir, scim.Fold(value)))
-	if string(id) == self {
-		id = ""
-	}
 	return string(id), err
 }
 

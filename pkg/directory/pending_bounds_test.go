@@ -62,6 +62,19 @@ func TestPendingInAStrictDirectory(t *testing.T) {
 		"PATCH of nobody": {given: strict, when: func(s *stage) directory.Command {
 			return directory.PatchGroup{Scope: s.scope, ID: s.group, Patch: members("add", "1")}
 		}, no: refusal},
+		"removed by name": {given: strict, when: func(s *stage) directory.Command {
+			return directory.PatchGroup{Scope: s.scope, ID: s.group, Patch: operations(s.t, `{"op":"remove","path":"members[value eq \"`+ada+`\" or value eq \"nobody\"]"}`)}
+		}},
+		"what waits is removed": {
+			given: func(s *stage) {
+				s.Must(s.t, directory.PatchGroup{Scope: s.scope, ID: s.group, Patch: members("add", "1")})
+				strict(s)
+			},
+			when: func(s *stage) directory.Command {
+				return directory.PatchGroup{Scope: s.scope, ID: s.group, Patch: operations(s.t, `{"op":"remove","path":"members[value eq \"1\"]"}`)}
+			},
+			then: []events.Type{events.TypeGroupMembersUnpended},
+		},
 		"nobody is lenient": {when: with("1"), then: []events.Type{events.TypeGroupCreated, events.TypeGroupMembersPended}},
 		"what waits from before": {
 			given: func(s *stage) { s.Must(s.t, with("bob@acme.example")(s)); strict(s) },

@@ -194,7 +194,10 @@ func TestPending(t *testing.T) {
 			c.newGroup("g", "G", "", "a@x", "b@x")
 			out := c.Must(c.t, directory.ReplaceUser{Scope: c.scope, ID: c.ids["a"], State: directorytest.User("b@x")})
 			if d := cmp.Diff([]events.Type{events.TypeUserUpdated, events.TypeGroupMembersUnpended}, types(out.Events)); d != "" {
-				c.t.Errorf("it causes other events (-want +got):\n%s", d)
+				c.t.Fatalf("it causes other events (-want +got):\n%s", d)
+			}
+			if r := out.Events[1].Revision; r != 2 {
+				c.t.Errorf("a group at revision 2 is at %d though nobody sees a change", r)
 			}
 			c.has("g", is("a"))
 		},
@@ -209,6 +212,21 @@ func TestPending(t *testing.T) {
 			c.push("g", "add", "1")
 			c.has("g", is("d"))
 		},
+		"several with one externalId, which is a userName": func(c *cast) {
+			c.user("a", "a@x", "c@x")
+			c.user("b", "b@x", "c@x")
+			c.user("c", "c@x", "")
+			c.newGroup("g", "G", "", "c@x")
+			c.has("g", is(), "c@x")
+		},
+		"a group that takes the name pending in it": func(c *cast) {
+			c.newGroup("g", "G", "", "1")
+			c.Must(c.t, directory.ReplaceGroup{Scope: c.scope, ID: c.ids["g"], State: directorytest.Group("G", attrs{"externalId": "1"}), Members: []string{"1"}})
+			c.has("g", is())
+			c.newGroup("h", "H", "", "2")
+			c.Must(c.t, directory.PatchGroup{Scope: c.scope, ID: c.ids["h"], Patch: operations(c.t, `{"op":"add","path":"externalId","value":"2"}`)})
+			c.has("h", is(), "2")
+		},
 		"a user and a group with one externalId": func(c *cast) {
 			c.user("a", "a@x", "1")
 			c.newGroup("h", "H", "1")
@@ -218,6 +236,10 @@ func TestPending(t *testing.T) {
 		"numbers for users and numbers for groups": func(c *cast) {
 			c.user("a", "a@x", "1")
 			c.newGroup("g", "G", "1", "1")
+			c.has("g", is("a"))
+			c.push("g", "remove", "1")
+			c.has("g", is())
+			c.push("g", "add", "1")
 			c.has("g", is("a"))
 		},
 		"an externalId before a userName": func(c *cast) {
