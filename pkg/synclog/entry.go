@@ -47,6 +47,8 @@ type Entry struct {
 	Secret  string `json:"secret,omitempty"`
 	Request string `json:"request,omitempty"` // the request's id
 	Method  string `json:"method"`
+	// Part says that it was an operation of a Bulk, whose id Request is.
+	Part bool `json:"part,omitempty"`
 	// Endpoint is the first part of the path behind the base: Users, Groups, Bulk.
 	Endpoint string `json:"endpoint,omitempty"`
 	// Resource is the id that the request named or was given, Kind its type: User

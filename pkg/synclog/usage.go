@@ -4,8 +4,10 @@ import "time"
 
 // add counts a request.
 func (u *Usage) add(e *Entry) {
-	u.Requests++
-	u.Last = later(u.Last, e.At)
+	if !e.Part {
+		u.Requests++
+		u.Last = later(u.Last, e.At)
+	}
 	switch {
 	case e.Refused():
 		u.Refused++
@@ -13,7 +15,9 @@ func (u *Usage) add(e *Entry) {
 			u.LastRefusal = &Refusal{At: e.At, Status: e.Status, Cause: e.Cause, Detail: e.Detail}
 		}
 	default:
-		u.LastSuccess = later(u.LastSuccess, e.At)
+		if !e.Part {
+			u.LastSuccess = later(u.LastSuccess, e.At)
+		}
 		if len(e.Deviations) > 0 {
 			u.Tolerated++
 		}

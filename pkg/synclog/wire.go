@@ -26,7 +26,7 @@ type Batch struct {
 // Usage is how a directory was used since the batch before that said so.
 type Usage struct {
 	// Requests counts all that were authenticated; Refused and Tolerated are
-	// parts of them.
+	// parts of them, and of the operations of those that were Bulks.
 	Requests  int `json:"requests"`
 	Refused   int `json:"refused,omitempty"`
 	Tolerated int `json:"tolerated,omitempty"`

@@ -32,7 +32,7 @@ func everything() synclog.Batch {
 		},
 		Entries: []synclog.Entry{{
 			Organization: "org_1", Directory: "dir_1",
-			At: noon, Secret: "sec_1", Request: "r1", Method: "PATCH", Endpoint: "Users", Resource: "diruser_1", Kind: "User", Query: "attributes=id",
+			At: noon, Secret: "sec_1", Request: "r1", Method: "PATCH", Part: true, Endpoint: "Users", Resource: "diruser_1", Kind: "User", Query: "attributes=id",
 			Status: 200, Deviations: []synclog.Deviation{{Cause: "string_boolean", Path: "active"}, {Cause: "operation_case"}},
 			Profile: "entra", UserAgent: "agent/1", Took: 1500 * time.Microsecond,
 			Body: `{"Operations":[{"op":"Replace","path":"active","value":"False"}]}`, BodySize: 70, BodyCut: true,

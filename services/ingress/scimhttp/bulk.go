@@ -60,9 +60,11 @@ func (r *request) bulk(string) error {
 	for range in.Operations {
 		part := *r
 		part.reading = &lenience.Reading{Strict: r.reading.IsStrict()}
+		part.received = nil
 		j.parts = append(j.parts, &part)
 	}
 	j.take(r.h.ingress.SubmitChain(r.Request().Context(), j.links(), in.FailOnErrors))
+	j.recordOperations()
 	out, err := j.answer()
 	if err != nil {
 		return err

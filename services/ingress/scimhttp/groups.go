@@ -8,12 +8,14 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/patch"
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 var groups = &resource{
-	endpoint: "Groups", noun: "group", table: directory.TableGroup, long: true, quiet: true,
-	kind: func(r *request) *schema.Resource { return r.group },
+	endpoint: "Groups", noun: "group", table: directory.TableGroup, long: true,
+	patched: func(a provider.Answers) provider.Answer { return a.GroupPatch },
+	kind:    func(r *request) *schema.Resource { return r.group },
 	create: func(r *request, body []byte) (directory.Command, error) {
 		state, members, err := r.parseGroup(body)
 		return directory.CreateGroup{Scope: r.scope, State: state, Members: members}, err

@@ -63,6 +63,10 @@ func (r *request) page(ask search.Request, of []*resource) error {
 		}
 		projections[kinds[i]] = p
 	}
+	if ask.Count == nil {
+		size := r.profile.Answers.PageSize
+		ask.Count = &size
+	}
 	q, err := search.Parse(r.reading, ask.Parameters, kinds...)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 )
 
@@ -49,32 +50,66 @@ func (r *request) record(status int) {
 
 // entry is what the sync log is told.
 func (r *request) entry(status int) synclog.Entry {
-	e := synclog.Entry{
-		Organization: r.scope.Organization, Directory: r.scope.Directory, Secret: r.scope.Secret,
-		At: r.started, Status: status, Count: 1,
-	}
-	deviations := r.reading.Deviations()
-	if status < http.StatusBadRequest && len(deviations) == 0 {
-		return e // nothing more of it is kept
-	}
 	t := r.target()
-	e.Method, e.Resource, e.Query = r.Request().Method, t.id, r.Request().URL.RawQuery
-	e.Endpoint, e.Kind = endpointOf(t), kindOf(t)
-	e.Request, e.UserAgent = r.Response().Header().Get(echo.HeaderXRequestID), r.Request().UserAgent()
-	e.Took = r.h.cfg.Clock().Sub(r.started)
+	e := r.told(status, r.Request().Method, t.endpoint, t.id)
+	if !e.Notable() {
+		return e
+	}
+	e.Query = r.Request().URL.RawQuery
 	if location := r.Response().Header().Get(echo.HeaderLocation); e.Resource == "" && location != "" {
 		e.Resource = path.Base(location)
 	}
+	return e
+}
+
+// told is what the sync log is told of a request or of an operation of a Bulk.
+func (r *request) told(status int, method, endpoint, resource string) synclog.Entry {
+	e := synclog.Entry{
+		Organization: r.scope.Organization, Directory: r.scope.Directory, Secret: r.scope.Secret,
+		At: r.started, Status: status, Deviations: tell(r.reading.Deviations()), Count: 1,
+	}
+	if !e.Notable() {
+		return e // nothing more of it is kept
+	}
+	e.Method, e.Endpoint, e.Kind, e.Resource = method, endpointOf(endpoint), kindOf(endpoint), resource
+	e.Request, e.UserAgent = r.Response().Header().Get(echo.HeaderXRequestID), r.Request().UserAgent()
+	e.Took = r.h.cfg.Clock().Sub(r.started)
 	if r.failed != nil {
 		f := failureOf(r.failed)
 		e.ScimType, e.Detail = string(f.reason), f.detail
 	}
 	e.Cause = synclog.CauseOf(status, e.ScimType)
-	e.Deviations = tell(deviations)
+	e.Profile = string(provider.Detect(r.dir.Provider, provider.Facts{Method: method, Query: r.Request().URL.RawQuery, Body: r.received}).ID)
 	return e.With(r.received)
 }
 
+// recordOperations tells the sync log of the operations that were refused or
+// tolerated: the Bulk itself is answered 200.
+func (j *job) recordOperations() {
+	for i, op := range j.operations {
+		res := j.results[i]
+		if !res.processed {
+			continue
+		}
+		part, status, id := j.parts[i], http.StatusOK, res.id
+		if part.failed = res.err; res.err != nil {
+			status = failureOf(res.err).status
+		}
+		e := part.told(status, op.Method, op.Endpoint, id)
+		if e.Part = true; !e.Notable() {
+			continue
+		}
+		j.h.cfg.Metrics.count(&e)
+		if j.h.cfg.Recorder != nil {
+			j.h.cfg.Recorder.Record(e)
+		}
+	}
+}
+
 func tell(list []lenience.Deviation) []synclog.Deviation {
+	if len(list) == 0 {
+		return nil
+	}
 	out := make([]synclog.Deviation, 0, len(list))
 	for _, d := range list {
 		out = append(out, synclog.Deviation{Cause: string(d.Cause), Path: d.Path})
@@ -82,19 +117,19 @@ func tell(list []lenience.Deviation) []synclog.Deviation {
 	return out
 }
 
-// endpointOf names the endpoint if there is such a one: what clients make up is
+// endpointOf names an endpoint if there is such a one: what clients make up is
 // no name to search by.
-func endpointOf(t target) string {
-	if _, ok := routes[t.endpoint]; ok {
-		return t.endpoint
+func endpointOf(name string) string {
+	if _, ok := routes[name]; ok {
+		return name
 	}
 	return ""
 }
 
 // kindOf names the type of the resources of an endpoint.
-func kindOf(t target) string {
-	if resources[t.endpoint] == nil {
+func kindOf(endpoint string) string {
+	if resources[endpoint] == nil {
 		return ""
 	}
-	return strings.TrimSuffix(t.endpoint, "s")
+	return strings.TrimSuffix(endpoint, "s")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
 )
@@ -211,5 +212,93 @@ func TestRecordUse(t *testing.T) {
 	defer r.mu.Unlock()
 	if e := r.all[0]; e.Directory != d.id || e.Secret == "" || e.Status != http.StatusOK || e.Query != "" || e.Notable() {
 		t.Errorf("told %+v", e)
+	}
+}
+
+// TestRecordBulk: the operations of a Bulk are told one by one, each with its
+// own part of the body.
+func TestRecordBulk(t *testing.T) {
+	t.Parallel()
+	r, reg := &recorder{}, prometheus.NewRegistry()
+	d := newWorld(t, scimhttp.Config{Recorder: r, Metrics: scimhttp.NewMetrics(reg)}).dir(t)
+	id := d.user(t, "mara")
+	waitFor(t, func() bool { return r.len() == 1 })
+	r.take()
+	d.want(t, http.StatusOK, http.MethodPost, "/Bulk", map[string]any{
+		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:BulkRequest"},
+		"Operations": []any{
+			map[string]any{"method": "POST", "path": "/Users", "bulkId": "a", "data": map[string]any{"schemas": []string{userURN}, "userName": "mara@acme.example", "password": "t1ger"}},
+			map[string]any{"method": "PATCH", "path": "/Users/" + id, "data": patchBody(op("Replace", "active", "False"))},
+			map[string]any{"method": "POST", "path": "/Users", "bulkId": "b", "data": userBody("otto")},
+			map[string]any{"method": "DELETE", "path": "/Groups/grp_1"},
+		},
+	})
+	waitFor(t, func() bool { return r.len() >= 4 })
+	got := r.take()
+	byMethod := map[string]synclog.Entry{}
+	for _, e := range got {
+		if !e.Part || e.Request == "" || e.Request != got[0].Request {
+			t.Errorf("told %+v", e)
+		}
+		byMethod[e.Method] = e
+	}
+	if len(got) != 3 {
+		t.Errorf("told %d of three operations: %+v", len(got), got)
+	}
+	if e := byMethod["POST"]; e.Status != 409 || e.Cause != "uniqueness" || e.Endpoint != "Users" || e.Detail == "" ||
+		!strings.Contains(e.Body, "mara@acme.example") || strings.Contains(e.Body, "t1ger") || strings.Contains(e.Body, "otto") {
+		t.Errorf("the user that exists is told as %+v", e)
+	}
+	if e := byMethod["PATCH"]; e.Status != 200 || e.Resource != id || len(e.Deviations) == 0 || !strings.Contains(e.Body, "Replace") {
+		t.Errorf("the deactivation is told as %+v", e)
+	}
+	if e := byMethod["DELETE"]; e.Status != 404 || e.Resource != "grp_1" || e.Kind != "Group" || e.Body != "" {
+		t.Errorf("the group that does not exist is told as %+v", e)
+	}
+	if n := counted(t, reg, "rollcall_scim_refused_total", "uniqueness"); n != 1 {
+		t.Errorf("%g are counted", n)
+	}
+}
+
+// TestRecordProfile: a request is told with the provider's profile, of Entra's
+// two the one that it was sent by.
+func TestRecordProfile(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	w := newWorld(t, scimhttp.Config{Recorder: r})
+	for name, c := range map[string]struct {
+		provider string
+		op       map[string]any
+		want     string
+	}{
+		"entra":   {"MICROSOFT_AD", op("Replace", "active", "False"), "entra"},
+		"flag":    {"MICROSOFT_AD", map[string]any{"op": "Replace", "value": map[string]any{"name.givenName": "Mara"}}, "entra-aadoptscim062020"},
+		"okta":    {"OKTA", op("Replace", "active", "False"), "okta"},
+		"generic": {"", op("Replace", "active", "False"), "generic"},
+	} {
+		d := w.dirOf(t, c.provider)
+		id := d.user(t, name)
+		r.take()
+		d.want(t, http.StatusOK, http.MethodPatch, "/Users/"+id, patchBody(c.op))
+		var got []synclog.Entry
+		waitFor(t, func() bool { got = append(got, r.take()...); return len(got) > 0 })
+		if len(got) != 1 || got[0].Profile != c.want {
+			t.Errorf("%s: told %+v", name, got)
+		}
+	}
+}
+
+// TestProfileAnswers: a PATCH is answered as the provider's profile says, and
+// with the resource whenever attributes are asked for.
+func TestProfileAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, scimhttp.Config{})
+	statuses := map[provider.Answer]int{provider.WithBody: http.StatusOK, provider.WithoutBody: http.StatusNoContent}
+	for _, p := range provider.All() {
+		d := w.dirOf(t, p.Directory)
+		user, group := d.user(t, "mara-"+string(p.ID)), d.group(t, "staff")
+		d.want(t, statuses[p.Answers.UserPatch], http.MethodPatch, "/Users/"+user, patchBody(op("replace", "title", "Editor")))
+		d.want(t, statuses[p.Answers.GroupPatch], http.MethodPatch, "/Groups/"+group, patchBody(op("replace", "displayName", "all")))
+		d.want(t, http.StatusOK, http.MethodPatch, "/Groups/"+group+"?attributes=displayName", patchBody(op("replace", "displayName", "some")))
 	}
 }

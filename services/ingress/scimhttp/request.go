@@ -14,6 +14,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -30,6 +31,8 @@ type request struct {
 	// resource, with the extensions that are registered for it.
 	dir         *directory.Directory
 	user, group *schema.Resource
+	// profile is the provider's.
+	profile *provider.Profile
 	// reading remembers what was tolerated, or refuses it if the directory is
 	// strict.
 	reading *lenience.Reading
@@ -64,6 +67,7 @@ func (r *request) authenticate(dir string) error {
 		}
 		r.scope, r.dir = scope, dir
 		r.user, r.group = dir.Kinds()
+		r.profile = provider.Of(dir.Provider)
 		r.reading = &lenience.Reading{Strict: dir.Strict()}
 		r.base = r.h.cfg.Base() + "/directories/" + scope.Directory + "/scim/" + version
 		r.actor = "scim:" + scope.Secret

@@ -9,6 +9,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -32,10 +33,10 @@ type resource struct {
 	body func(r *request, v directory.View, h scim.Head, row directory.Row, p scim.Projection) ([]byte, error)
 	// long says that a body can take a while to read.
 	long bool
-	// quiet says that the answer to a PATCH has no body unless the client asks
-	// for attributes: the answer to a change of a large group must not cost what
-	// the group does.
-	quiet bool
+	// patched says what the provider wants for a PATCH, unless it asks for
+	// attributes. Groups are better not answered with: the answer to a change of a
+	// large one must not cost what the group does.
+	patched func(provider.Answers) provider.Answer
 }
 
 // resources are all kinds, by endpoint.
@@ -150,7 +151,7 @@ func (t *resource) wrote(r *request, status int, done commit.Result, p scim.Proj
 	if done.Row == nil {
 		return fault.New(fault.Internal, "The server failed to read back what it stored.")
 	}
-	if r.Request().Method == http.MethodPatch && t.quiet && r.QueryParam("attributes") == "" {
+	if r.Request().Method == http.MethodPatch && t.patched(r.profile.Answers) == provider.WithoutBody && r.QueryParam("attributes") == "" {
 		h, err := t.head(r, directory.Empty{}, done.Row)
 		if err != nil {
 			return err

@@ -6,12 +6,14 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/patch"
+	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 var users = &resource{
 	endpoint: "Users", noun: "user", table: directory.TableUser,
-	kind: func(r *request) *schema.Resource { return r.user },
+	patched: func(a provider.Answers) provider.Answer { return a.UserPatch },
+	kind:    func(r *request) *schema.Resource { return r.user },
 	create: func(r *request, body []byte) (directory.Command, error) {
 		res, err := scim.ParseUser(r.reading, r.user, body)
 		if err != nil {

@@ -104,9 +104,12 @@ type dir struct {
 }
 
 // dir adds a directory that takes writes, also of new addresses.
-func (w *world) dir(t testing.TB) *dir {
+func (w *world) dir(t testing.TB) *dir { return w.dirOf(t, "") }
+
+// dirOf is dir for one of a provider.
+func (w *world) dirOf(t testing.TB, provider string) *dir {
 	t.Helper()
-	id := w.must(t, directory.CreateDirectory{Organization: w.org, Kind: "SCIM"}).(*directory.Directory).ID
+	id := w.must(t, directory.CreateDirectory{Organization: w.org, Kind: "SCIM", Provider: provider}).(*directory.Directory).ID
 	c := credential.New(credential.PrefixSCIM)
 	w.must(t, directory.CreateDirectorySecret{Organization: w.org, Directory: id, Hash: c.Hash, Suffix: c.Suffix})
 	follow := directory.EmailPolicyFollow

@@ -150,7 +150,7 @@ func syncLogMessage(org string, e *synclog.Entry) *rollcallv1.SyncLogEntry {
 		Method: e.Method, Endpoint: e.Endpoint, ResourceId: e.Resource, ResourceType: e.Kind, Query: e.Query,
 		Status: size32(e.Status), ScimType: e.ScimType, Cause: e.Cause, Detail: e.Detail, Profile: e.Profile, UserAgent: e.UserAgent,
 		DurationMs: size32(int(e.Took.Milliseconds())), Body: e.Body, BodySize: size32(e.BodySize), BodyTruncated: e.BodyCut,
-		Count: size32(e.Count), LastTime: stamp(e.Last), ResourceIds: e.Resources,
+		BulkOperation: e.Part, Count: size32(e.Count), LastTime: stamp(e.Last), ResourceIds: e.Resources,
 	}
 	if e.Last.IsZero() {
 		m.LastTime = m.GetTime()

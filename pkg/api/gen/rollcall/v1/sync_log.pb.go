@@ -234,9 +234,11 @@ type SyncLogEntry struct {
 	// last_time are those of the first and the last, request_id, detail and query
 	// are the first one's, and resource_ids names what the others were about, as
 	// far as 200 go.
-	Count         uint32                 `protobuf:"varint,23,opt,name=count,proto3" json:"count,omitempty"`
-	LastTime      *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
-	ResourceIds   []string               `protobuf:"bytes,25,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
+	Count       uint32                 `protobuf:"varint,23,opt,name=count,proto3" json:"count,omitempty"`
+	LastTime    *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	ResourceIds []string               `protobuf:"bytes,25,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
+	// Whether it was an operation of a Bulk, whose id request_id is.
+	BulkOperation bool `protobuf:"varint,26,opt,name=bulk_operation,json=bulkOperation,proto3" json:"bulk_operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,6 +448,13 @@ func (x *SyncLogEntry) GetResourceIds() []string {
 	return nil
 }
 
+func (x *SyncLogEntry) GetBulkOperation() bool {
+	if x != nil {
+		return x.BulkOperation
+	}
+	return false
+}
+
 // One rule that a request broke and that was waived.
 type SyncLogDeviation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -614,8 +623,8 @@ type SyncStatus struct {
 	LastSuccessTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_success_time,json=lastSuccessTime,proto3" json:"last_success_time,omitempty"`
 	// The last refusal; unset if there was none.
 	LastRefusal *SyncRefusal `protobuf:"bytes,3,opt,name=last_refusal,json=lastRefusal,proto3" json:"last_refusal,omitempty"`
-	// All requests since counted_since, and how many of them were refused and
-	// tolerated.
+	// All requests since counted_since, and how many of them, and of the
+	// operations of Bulks, were refused and tolerated.
 	Requests      uint64                 `protobuf:"varint,4,opt,name=requests,proto3" json:"requests,omitempty"`
 	Refused       uint64                 `protobuf:"varint,5,opt,name=refused,proto3" json:"refused,omitempty"`
 	Tolerated     uint64                 `protobuf:"varint,6,opt,name=tolerated,proto3" json:"tolerated,omitempty"`
@@ -793,7 +802,7 @@ const file_rollcall_v1_sync_log_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"y\n" +
 	"\x1aListSyncLogEntriesResponse\x123\n" +
 	"\aentries\x18\x01 \x03(\v2\x19.rollcall.v1.SyncLogEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xac\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x06\n" +
 	"\fSyncLogEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12'\n" +
@@ -826,7 +835,8 @@ const file_rollcall_v1_sync_log_proto_rawDesc = "" +
 	"\x0ebody_truncated\x18\x16 \x01(\bR\rbodyTruncated\x12\x14\n" +
 	"\x05count\x18\x17 \x01(\rR\x05count\x127\n" +
 	"\tlast_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12!\n" +
-	"\fresource_ids\x18\x19 \x03(\tR\vresourceIds\"X\n" +
+	"\fresource_ids\x18\x19 \x03(\tR\vresourceIds\x12%\n" +
+	"\x0ebulk_operation\x18\x1a \x01(\bR\rbulkOperation\"X\n" +
 	"\x10SyncLogDeviation\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1a\n" +
