@@ -122,6 +122,9 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		return ok && op == Equal && h == w
 	case json.Number:
 		w, ok := want.(json.Number)
+		if s, isText := want.(string); isText && s != "" && isNumber(s) {
+			w, ok = json.Number(s), true
+		}
 		if !ok {
 			return false
 		}
