@@ -299,7 +299,7 @@ func TestChain_badDays(t *testing.T) {
 			log := memlog.New()
 			o := own(t, log, nil)
 			s := o.prepare(t)
-			links := people(s, "p", 36) // 3 MiB, frames are of 1
+			links := people(s, "p", 28) // 2 MiB, frames are of 1
 			log.FailNext(c.plan...)
 			answers := o.SubmitChain(t.Context(), links, 0)
 			if n := follow(t, log, links, answers); (n == len(links)) != c.whole {
@@ -344,7 +344,7 @@ func TestChain_stopped(t *testing.T) {
 	log := memlog.New()
 	o := own(t, log, nil)
 	s := o.prepare(t)
-	chains := make([][]commit.Link, 8)
+	chains := make([][]commit.Link, 4)
 	answers := make([][]commit.Answer, len(chains))
 	var wg sync.WaitGroup
 	for i := range chains {
