@@ -2,6 +2,8 @@ package scim
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
@@ -61,11 +63,16 @@ func ResourceType(base string, k *schema.Resource) map[string]any {
 	}
 }
 
-// Schemas returns every schema of every kind.
-func Schemas() []*schema.Schema {
+// Schemas returns every schema of the kinds, each once: an extension may be of
+// both.
+func Schemas(kinds ...*schema.Resource) []*schema.Schema {
 	var all []*schema.Schema
-	for _, k := range Kinds {
-		all = append(append(all, k.Core), k.Extensions...)
+	for _, k := range kinds {
+		for _, s := range append([]*schema.Schema{k.Core}, k.Extensions...) {
+			if !slices.ContainsFunc(all, func(have *schema.Schema) bool { return strings.EqualFold(have.ID, s.ID) }) {
+				all = append(all, s)
+			}
+		}
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
 
@@ -13,9 +14,12 @@ func (r *request) providerConfig(string) error {
 	return r.document(scim.ServiceProviderConfig(r.base, scim.Limits{MaxResults: search.MaxCount, MaxBody: MaxBody}))
 }
 
+// kinds are the resources of the request's directory, with its extensions.
+func (r *request) kinds() []*schema.Resource { return []*schema.Resource{r.user, r.group} }
+
 func (r *request) resourceTypes(id string) error {
 	var docs []map[string]any
-	for _, k := range scim.Kinds {
+	for _, k := range r.kinds() {
 		if id == "" || strings.EqualFold(id, k.Name) {
 			docs = append(docs, scim.ResourceType(r.base, k))
 		}
@@ -25,7 +29,7 @@ func (r *request) resourceTypes(id string) error {
 
 func (r *request) schemas(id string) error {
 	var docs []map[string]any
-	for _, s := range scim.Schemas() {
+	for _, s := range scim.Schemas(r.kinds()...) {
 		if id == "" || strings.EqualFold(id, s.ID) {
 			docs = append(docs, scim.SchemaDocument(r.base, s))
 		}
