@@ -55,6 +55,7 @@ func TestComesBack(t *testing.T) {
 						want = before["user"]
 					case public.GroupCreated:
 						want = before["group"]
+					default:
 					}
 					if a.Type == public.UserCreated || a.Type == public.GroupCreated {
 						created++

@@ -67,13 +67,13 @@ func TestCostOfAChange(t *testing.T) {
 		group = directorytest.ID(w.Must(t, directory.CreateGroup{Scope: s, State: directorytest.Group("Everybody"), Members: ids[:10]}))
 		k := directory.Make(directory.TableGroup, s.Directory, group)
 		for i := 10; i < size; i++ {
-			id := directory.FormatID(directory.PrefixUser, uint64(i)) //nolint:gosec // small
+			id := directory.FormatID(directory.PrefixUser, uint64(i))
 			w.Rows.Set(directory.Make(directory.TableMember, group, id), directory.Ref(""))
 			w.Rows.Set(directory.Make(directory.TableMemberOf, id, group), directory.Ref(""))
 		}
 		g, _, _ := directory.Get[*directory.Group](w.Rows, k)
 		large := *g
-		large.Members = uint64(size) //nolint:gosec // small
+		large.Members = uint64(size)
 		w.Rows.Set(k, &large)
 		return w, s, group, ids[0], ids[11]
 	}

@@ -229,20 +229,21 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 func Touched(v View, e events.Event) ([]Key, error) {
 	var keys []Key
 	user := func(id string) { keys = append(keys, Make(TableUser, e.Directory, id)) }
-	stretch := func(job *Fanout, ks []Key) {
+	stretch := func(ks []Key) {
 		for _, k := range ks {
 			switch k.Table() {
 			case TableUser, TableGroup:
 				keys = append(keys, k)
 			case TableMember:
 				user(k.Last())
+			default: // what nobody sees
 			}
 		}
 	}
 	first := func(kind FanoutKind) error {
 		job := &Fanout{Kind: kind, Directory: e.Directory, Resource: e.Resource}
 		ks, _, err := job.stretch(v, "")
-		stretch(job, ks)
+		stretch(ks)
 		return err
 	}
 	switch e.Type {
@@ -298,7 +299,7 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		stretch(job, ks)
+		stretch(ks)
 	}
 	return keys, nil
 }

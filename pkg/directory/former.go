@@ -136,7 +136,8 @@ func (f *folding) remember(id, previous, externalID, name string) error {
 func (f *folding) forgetFirst() error {
 	var first string
 	if err := f.view.Scan(Make(TableFormerOrder, f.e.Directory), "", func(_ Key, r Row) bool {
-		first = string(r.(Ref))
+		id, _ := r.(Ref)
+		first = string(id)
 		return false
 	}); err != nil || first == "" {
 		return err

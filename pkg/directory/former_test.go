@@ -1,8 +1,8 @@
 package directory_test
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,6 +87,7 @@ func (c *cast) was(as, before string) {
 			if err != nil || p.Previous != got {
 				c.t.Errorf("the event of %s says %q (%v)", as, p.Previous, err)
 			}
+		default:
 		}
 	}
 }
@@ -212,8 +213,8 @@ func TestPredecessors(t *testing.T) {
 	c := newCast(t)
 	var ids []string
 	for i := range 20 {
-		as := fmt.Sprint(i)
-		c.user(as, "a@x", fmt.Sprint(i%2))
+		as := strconv.Itoa(i)
+		c.user(as, "a@x", strconv.Itoa(i%2))
 		got, err := directory.Predecessors(c.Rows, c.scope.Directory, last(ids))
 		want := slices.Clone(ids)
 		slices.Reverse(want)
@@ -243,7 +244,7 @@ func TestFormerAreBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := directorytest.Setup(t)
 		directorytest.Run(t, w, rapid.IntRange(20, 60).Draw(t, "commands"))
-		most := uint64(rapid.IntRange(1, 3).Draw(t, "bound")) //nolint:gosec // small
+		most := uint64(rapid.IntRange(1, 3).Draw(t, "bound"))
 		rows := directory.NewOverlay(directory.Empty{})
 		deleted := map[string][]string{}
 		for _, e := range w.Log {
@@ -262,7 +263,7 @@ func TestFormerAreBounded(t *testing.T) {
 		scan(t, rows, directory.TableCounts, func(k directory.Key, r directory.Row) {
 			dir := k.Last()
 			want := slices.Clone(deleted[dir])
-			want = want[max(0, len(want)-int(most)):] //nolint:gosec // small
+			want = want[max(0, len(want)-int(most)):]
 			slices.Sort(want)
 			var got []string
 			_ = rows.Scan(directory.Make(directory.TableFormer, dir), "", func(k directory.Key, _ directory.Row) bool {

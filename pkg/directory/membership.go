@@ -79,7 +79,7 @@ func (m *membership) remove(values []string) error {
 			}
 		}
 		// To a strict directory a name is nobody's id, and taking out nobody succeeds.
-		if found.id != "" && !found.self && !(byName && m.reading.IsStrict()) {
+		if found.id != "" && !found.self && (!byName || !m.reading.IsStrict()) {
 			if err := want(m, m.members, TableMember, found.id, false); err != nil {
 				return err
 			}

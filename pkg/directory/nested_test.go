@@ -112,7 +112,7 @@ func state(t directorytest.TB, w *directorytest.World, s directory.Scope, id str
 func TestGroupsOf_nearest(t *testing.T) {
 	t.Parallel()
 	const most = directory.MaxGroupsOf
-	name := func(i int) string { return directory.FormatID(directory.PrefixGroup, uint64(i)) } //nolint:gosec // small
+	name := func(i int) string { return directory.FormatID(directory.PrefixGroup, uint64(i)) }
 	for title, parent := range map[string]func(i int) string{
 		"a chain": func(i int) string {
 			if i == 0 {

@@ -66,7 +66,8 @@ func (d *decision) arrive(dir *Directory, id string, names ...arrival) error {
 		var values []string
 		groups := map[string][]string{} // value -> groups
 		if err := d.view.Scan(pendingAs(dir.ID, n.name), "", func(k Key, r Row) bool {
-			value := string(r.(Ref))
+			ref, _ := r.(Ref)
+			value := string(ref)
 			if n.folded || value == n.name {
 				if groups[value] == nil {
 					values = append(values, value)
