@@ -143,19 +143,46 @@ func open(b []byte, what string) (*wire.Reader, error) {
 	return wire.NewReader(b[1:]), nil
 }
 
+// texts reads the short texts at the begin of a row, of which there are many,
+// out of one copy.
+type texts struct {
+	*wire.Reader
+	all  int // bytes
+	head string
+}
+
+func textsOf(r *wire.Reader, b []byte) texts {
+	const usual = 320 // nearly always as long as all of them
+	all := b[len(b)-r.Len():]
+	return texts{r, len(all), string(all[:min(len(all), usual)])}
+}
+
+func (t *texts) next() string {
+	b := t.Bytes()
+	end := t.all - t.Len()
+	if end > len(t.head) {
+		return string(b)
+	}
+	return t.head[end-len(b) : end]
+}
+
 func decodeUser(b []byte) (Row, error) {
 	r, err := open(b, "user")
 	if err != nil {
 		return nil, err
 	}
+	t := textsOf(r, b)
 	u := &User{
-		ID: r.String(), Organization: r.String(), Directory: r.String(),
+		ID: t.next(), Organization: t.next(), Directory: t.next(),
 		Revision: r.Uvarint(), Created: r.Time(), Updated: r.Time(),
 	}
-	u.UserName, u.ExternalID, u.DisplayName = r.String(), r.String(), r.String()
-	u.Active, u.Address = r.Bool(), r.String()
-	for range min(r.Uvarint(), uint64(r.Len())) {
-		u.Emails = append(u.Emails, r.String())
+	u.UserName, u.ExternalID, u.DisplayName = t.next(), t.next(), t.next()
+	u.Active, u.Address = r.Bool(), t.next()
+	if n := min(r.Uvarint(), uint64(r.Len())); n > 0 {
+		u.Emails = make([]string, 0, min(n, 8))
+		for range n {
+			u.Emails = append(u.Emails, t.next())
+		}
 	}
 	u.Attributes = append(json.RawMessage(nil), r.Bytes()...)
 	if b[0] >= 2 {
@@ -172,11 +199,12 @@ func decodeGroup(b []byte) (Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	t := textsOf(r, b)
 	g := &Group{
-		ID: r.String(), Organization: r.String(), Directory: r.String(),
+		ID: t.next(), Organization: t.next(), Directory: t.next(),
 		Revision: r.Uvarint(), Created: r.Time(), Updated: r.Time(), Members: r.Uvarint(),
 	}
-	g.DisplayName, g.ExternalID = r.String(), r.String()
+	g.DisplayName, g.ExternalID = t.next(), t.next()
 	g.Attributes = append(json.RawMessage(nil), r.Bytes()...)
 	if b[0] >= 2 {
 		g.Previous, g.Pending = r.String(), r.Uvarint()

@@ -2,7 +2,7 @@ package directory
 
 import (
 	"encoding/hex"
-	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -143,4 +143,12 @@ func resourceKey(dir, id string) Key {
 
 // FormatID makes an id of a prefix and a number: always 18 digits, so ids of
 // one kind sort by age.
-func FormatID(prefix string, n uint64) string { return fmt.Sprintf("%s%018d", prefix, n) }
+func FormatID(prefix string, n uint64) string {
+	const digits = 18
+	b := make([]byte, 0, len(prefix)+digits+2)
+	b = append(b, prefix...)
+	for least := uint64(100_000_000_000_000_000); least > 1 && n < least; least /= 10 {
+		b = append(b, '0')
+	}
+	return string(strconv.AppendUint(b, n, 10))
+}

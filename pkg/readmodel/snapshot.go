@@ -92,7 +92,7 @@ func (s *Snapshot) Scan(prefix, after directory.Key, yield func(directory.Key, d
 	}
 	c := b.Cursor()
 	for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, p); k, v = c.Next() {
-		key := directory.Key(prefix[:1]) + directory.Key(k)
+		key := keyOf(prefix[0], k)
 		if key == after {
 			continue
 		}
@@ -105,6 +105,13 @@ func (s *Snapshot) Scan(prefix, after directory.Key, yield func(directory.Key, d
 		}
 	}
 	return nil
+}
+
+// keyOf puts a stored key behind its table, in one copy.
+func keyOf(table byte, k []byte) directory.Key {
+	const usual = 128
+	var b [usual]byte
+	return directory.Key(append(append(b[:0], table), k...))
 }
 
 // ScanBack implements directory.View. A prefix names its table.
@@ -135,7 +142,7 @@ func (s *Snapshot) ScanBack(prefix, before directory.Key, yield func(directory.K
 		}
 	}
 	for ; k != nil && bytes.HasPrefix(k, p); k, v = c.Prev() {
-		key := directory.Key(prefix[:1]) + directory.Key(k)
+		key := keyOf(prefix[0], k)
 		r, err := directory.DecodeRow(key, v)
 		if err != nil {
 			return err

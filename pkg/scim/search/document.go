@@ -19,11 +19,18 @@ type reader struct {
 	kind *schema.Resource
 	// base is the directory's SCIM base URL.
 	base string
-	// members are the names on the top level of a stored resource to decode.
-	members           []string
+	// members are the parts of a stored resource to decode.
+	members           []wanted
 	id, meta, schemas bool
 	// version says that the version is looked at, which takes more than the row.
 	version bool
+}
+
+// wanted is an attribute on the top level of a stored resource, or an extension's
+// block of which only some attributes are looked at.
+type wanted struct {
+	name  string
+	parts []string // nil: all of it
 }
 
 // want adds what a path leads to.
@@ -36,8 +43,18 @@ func (r *reader) want(a attribute) {
 		r.version = r.version || a.sub == "" || a.sub == "version"
 	case name == "schemas":
 		r.schemas = true
-	case !slices.Contains(r.members, name):
-		r.members = append(r.members, name)
+	default:
+		i := slices.IndexFunc(r.members, func(w wanted) bool { return w.name == name })
+		switch {
+		case i < 0 && a.urn != "" && a.name != "":
+			r.members = append(r.members, wanted{name, []string{a.name}})
+		case i < 0:
+			r.members = append(r.members, wanted{name: name})
+		case a.name == "":
+			r.members[i].parts = nil
+		case r.members[i].parts != nil && !slices.Contains(r.members[i].parts, a.name):
+			r.members[i].parts = append(r.members[i].parts, a.name)
+		}
 	}
 }
 
@@ -92,15 +109,16 @@ func (r *reader) document(row directory.Row) (map[string]any, error) {
 		if r.schemas && len(name) > 4 && bytes.EqualFold(name[:4], []byte("urn:")) {
 			urns = append(urns, string(name))
 		}
-		for _, m := range r.members {
-			if len(name) != len(m) || !bytes.EqualFold(name, []byte(m)) {
+		for i := range r.members {
+			m := &r.members[i]
+			if !same(name, m.name) {
 				continue
 			}
-			v, err := decode(value)
+			v, err := m.decode(value)
 			if err != nil {
 				return nil, err
 			}
-			doc[m] = v
+			doc[m.name] = v
 		}
 	}
 	if r.schemas {
@@ -189,6 +207,33 @@ func after(b []byte, i int) int {
 		}
 	}
 	return len(b)
+}
+
+// same reports whether a name is the other one, whatever the case. Nearly all are
+// of another length.
+func same(name []byte, other string) bool {
+	return len(name) == len(other) && (string(name) == other || bytes.EqualFold(name, []byte(other)))
+}
+
+// decode returns as much of the value as is wanted.
+func (w *wanted) decode(value []byte) (any, error) {
+	if w.parts == nil || len(value) == 0 || value[0] != '{' {
+		return decode(value)
+	}
+	out := make(map[string]any, len(w.parts))
+	for name, v := range members(value) {
+		for _, p := range w.parts {
+			if !same(name, p) {
+				continue
+			}
+			x, err := decode(v)
+			if err != nil {
+				return nil, err
+			}
+			out[p] = x
+		}
+	}
+	return out, nil
 }
 
 // decode returns a value as scim.Decode would.

@@ -41,11 +41,12 @@ func prefix(rows directory.Table) string {
 // the table.
 func number(rows directory.Table, id string) (n uint64, ok bool) {
 	digits, ok := strings.CutPrefix(id, prefix(rows))
-	if !ok {
+	const least = 18 // with zeros in front
+	if !ok || len(digits) < least || len(digits) > least && digits[0] == '0' {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
-	return n, err == nil && directory.FormatID(prefix(rows), n) == id
+	return n, err == nil && digits[0] != '+'
 }
 
 // key returns the key of the row with the number.
