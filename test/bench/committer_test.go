@@ -23,6 +23,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
 	"github.com/rollcallhq/rollcall/pkg/replica"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // round is how long each contender runs before the next has its turn.
