@@ -25,6 +25,9 @@ func (p *patching) opaque(to map[string]any, op Op) error {
 	}
 	if path.Sub != "" {
 		m, ok := to[name].(map[string]any)
+		if !ok && op.Verb == Remove { // a value without parts is not one of them
+			return nil
+		}
 		if !ok {
 			m = map[string]any{}
 		}
