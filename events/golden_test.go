@@ -24,6 +24,10 @@ var update = flag.Bool("update", false, "write golden files that do not exist ye
 // payloads holds one full value of every payload type. A new type is added
 // here; a value that has a golden file never changes.
 func payloads() []events.Payload {
+	role := events.RoleProfile{
+		Name: "editor", DisplayName: "R & D <Editor>", Description: "edits", Extends: "role_000000000000000001", Permissions: []string{"perm_000000000000000001"},
+	}
+	permission := events.PermissionProfile{Name: "posts:write", Description: "R & D"}
 	since := time.Date(2026, 11, 1, 8, 0, 0, 123000, time.UTC)
 	hash := bytes.Repeat([]byte{0xab}, 32)
 	names := events.UserNames{UserName: "zoë@acme.example", ExternalID: "00u1<&>", DisplayName: "Zoë Łukasiewicz", Emails: []string{"zoë@acme.example", "z@home.example"}}
@@ -63,6 +67,14 @@ func payloads() []events.Payload {
 		events.WebhookEndpointCreated{WebhookEndpointConfig: endpoint, WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{5}}},
 		events.WebhookEndpointUpdated{WebhookEndpointConfig: endpoint},
 		events.WebhookEndpointDeleted{},
+		events.RoleCreated{RoleProfile: role},
+		events.RoleUpdated{RoleProfile: role, Freed: "role_000000000000000002"},
+		events.RoleDeleted{RoleProfile: role, Heir: "role_000000000000000003"},
+		events.DefaultRolesChanged{Creator: "role_000000000000000001", Member: "role_000000000000000002"},
+		events.PermissionCreated{PermissionProfile: permission},
+		events.PermissionUpdated{PermissionProfile: permission},
+		events.PermissionDeleted{PermissionProfile: permission},
+		events.DirectoryRolesAssigned{Assignments: []events.RoleAssignment{{Group: "dirgroup_1", Role: "role_000000000000000001"}}},
 		events.WebhookEndpointFailing{Since: since, DisableAt: since.Add(time.Hour), Level: 1},
 		events.WebhookEndpointSecretChanged{WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}}},
 		events.UserCreated{UserState: user},

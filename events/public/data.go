@@ -144,3 +144,25 @@ type Feature struct {
 	Name    string `json:"name"`
 	Enabled bool   `json:"enabled"`
 }
+
+// Role is the data of RoleCreated, RoleUpdated and RoleDeleted. OrganizationID is
+// set for a role that one organization has of its own.
+type Role struct {
+	ID             string   `json:"id"`
+	Version        uint64   `json:"version"`
+	OrganizationID string   `json:"organization_id,omitempty"`
+	Name           string   `json:"name"`
+	DisplayName    string   `json:"display_name,omitempty"`
+	Description    string   `json:"description,omitempty"`
+	Extends        string   `json:"extends,omitempty"` // a role's name
+	Permissions    []string `json:"permissions"`       // names, without those of Extends
+}
+
+// Permission is the data of PermissionCreated, PermissionUpdated and
+// PermissionDeleted.
+type Permission struct {
+	ID          string `json:"id"`
+	Version     uint64 `json:"version"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}

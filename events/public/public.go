@@ -32,6 +32,12 @@ const (
 	GroupCreated        Type = "organization.directory.group_created"
 	GroupUpdated        Type = "organization.directory.group_updated"
 	GroupDeleted        Type = "organization.directory.group_deleted"
+	RoleCreated         Type = "role.created"
+	RoleUpdated         Type = "role.updated"
+	RoleDeleted         Type = "role.deleted"
+	PermissionCreated   Type = "permission.created"
+	PermissionUpdated   Type = "permission.updated"
+	PermissionDeleted   Type = "permission.deleted"
 )
 
 // described holds what the envelope says of each type besides its name.
@@ -47,6 +53,12 @@ var described = map[Type]struct{ object, display string }{
 	GroupCreated:        {"DirectoryGroup", "Directory Group Created"},
 	GroupUpdated:        {"DirectoryGroup", "Directory Group Updated"},
 	GroupDeleted:        {"DirectoryGroup", "Directory Group Deleted"},
+	RoleCreated:         {"Role", "Role Created"},
+	RoleUpdated:         {"Role", "Role Updated"},
+	RoleDeleted:         {"Role", "Role Deleted"},
+	PermissionCreated:   {"Permission", "Permission Created"},
+	PermissionUpdated:   {"Permission", "Permission Updated"},
+	PermissionDeleted:   {"Permission", "Permission Deleted"},
 }
 
 // Types returns every type, in no particular order.

@@ -83,6 +83,9 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 			return nil, err
 		}
 	}
+	if err := t.recount(); err != nil {
+		return nil, err
+	}
 	o.Apply(changes)
 	o.Apply(t.changes)
 	return t.due, nil
@@ -99,6 +102,10 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
 	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
 		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil
+	case events.TypeRoleCreated, events.TypeRoleUpdated, events.TypeRoleDeleted:
+		keys = append(keys, directory.Make(directory.TableRole, e.Resource))
+	case events.TypePermissionCreated, events.TypePermissionUpdated, events.TypePermissionDeleted:
+		return []directory.Key{directory.Make(directory.TablePermission, e.Resource)}, nil
 	case events.TypeDirectoryDeleted:
 		keys = append(keys, directory.Make(directory.TableDirectory, e.Resource))
 	case events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted:
@@ -115,6 +122,17 @@ type telling struct {
 	ordinal uint64
 	due     []Announcement
 	changes []directory.Change
+	counts  map[directory.Key]int // by how much the users of a role become more
+}
+
+// subject is the resource that a public event is about.
+type subject struct{ id, organization, directory string }
+
+// told is what receivers know once they have the event.
+type told struct {
+	live   bool
+	digest [16]byte
+	roles  []string
 }
 
 func (t *telling) tell(k directory.Key, before, after directory.Row) error {
@@ -131,6 +149,14 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		b, _ := before.(*directory.Organization)
 		a, _ := after.(*directory.Organization)
 		return t.organization(b, a)
+	case directory.TableRole:
+		b, _ := before.(*directory.Role)
+		a, _ := after.(*directory.Role)
+		return t.role(b, a)
+	case directory.TablePermission:
+		b, _ := before.(*directory.Permission)
+		a, _ := after.(*directory.Permission)
+		return t.permission(b, a)
 	case directory.TableDirectory:
 		b, _ := before.(*directory.Directory)
 		a, _ := after.(*directory.Directory)
@@ -149,14 +175,14 @@ func (t *telling) told(id string) (*directory.Announced, error) {
 }
 
 // say records one public event about a resource and what receivers know now.
-func (t *telling) say(id string, was *directory.Announced, live bool, digest [16]byte, typ public.Type, data func(version uint64) (any, error)) {
-	now := &directory.Announced{Version: was.Version + 1, Live: live, Digest: digest}
+func (t *telling) say(s subject, was *directory.Announced, n told, typ public.Type, data func(version uint64) (any, error)) {
+	now := &directory.Announced{Version: was.Version + 1, Live: n.live, Digest: n.digest, Roles: n.roles}
 	t.due = append(t.due, Announcement{
 		Type: typ, Number: public.NumberOf(t.ordinal, len(t.due)), At: t.e.At,
-		Organization: t.e.Organization, Directory: t.e.Directory,
+		Organization: s.organization, Directory: s.directory,
 		data: func() (any, error) { return data(now.Version) },
 	})
-	t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, id), Row: now})
+	t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, s.id), Row: now})
 }
 
 // forget drops what was told of a resource that is gone for good.

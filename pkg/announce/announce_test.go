@@ -421,14 +421,14 @@ func TestUnexpectedShapes(t *testing.T) {
 	u := &directory.User{ID: "diruser_1", UserState: events.UserState{UserNames: events.UserNames{UserName: "ada"}, Attributes: []byte(
 		`{"name":"Ada","phoneNumbers":{"value":"1"},"addresses":["x"],"title":7,"photos":[{"value":"p","primary":"yes"}],` +
 			`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":"x","nickName":"A"}`)}}
-	got, err := announce.User(u, nil, announce.Mapped{})
+	got, err := announce.User(u, announce.Standing{}, announce.Mapped{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Nickname != "A" || got.Picture != "p" || got.Title != "" || got.Department != "" || got.Groups == nil || string(got.RawAttributes) != string(u.Attributes) {
 		t.Errorf("it is told as %+v", got)
 	}
-	if _, err := announce.User(&directory.User{UserState: events.UserState{Attributes: []byte(`{`)}}, nil, announce.Mapped{}); err == nil {
+	if _, err := announce.User(&directory.User{UserState: events.UserState{Attributes: []byte(`{`)}}, announce.Standing{}, announce.Mapped{}); err == nil {
 		t.Error("half a document is told")
 	}
 }

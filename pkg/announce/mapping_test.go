@@ -37,7 +37,7 @@ func mappedUser(t directorytest.TB, u *directory.User, list ...events.AttributeM
 	if err != nil {
 		t.Fatalf("map: %v", err)
 	}
-	p, err := announce.User(u, nil, m)
+	p, err := announce.User(u, announce.Standing{}, m)
 	if err != nil {
 		t.Fatalf("show: %v", err)
 	}

@@ -17,13 +17,16 @@ import (
 // The wire reference (section 11.3) names the attributes. Those that are not
 // known are left out. Where the directory has several values, the primary one
 // counts, else the first for work, else the first.
-func User(u *directory.User, groups []public.GroupRef, m Mapped) (public.User, error) {
+func User(u *directory.User, s Standing, m Mapped) (public.User, error) {
 	p, err := m.standard(u)
 	if err != nil {
 		return public.User{}, err
 	}
-	if groups != nil {
-		p.Groups = groups
+	if s.Groups != nil {
+		p.Groups = s.Groups
+	}
+	if s.Roles != nil {
+		p.Roles = s.Roles
 	}
 	m.apply(&p)
 	return p, nil
@@ -52,11 +55,11 @@ func Shown(v directory.View, u *directory.User) (public.User, error) {
 			return public.User{}, err
 		}
 	}
-	groups, err := GroupsOf(v, u)
+	standing, err := StandingOf(v, u)
 	if err != nil {
 		return public.User{}, err
 	}
-	p, err := User(u, groups, m)
+	p, err := User(u, standing, m)
 	if err != nil {
 		return public.User{}, err
 	}

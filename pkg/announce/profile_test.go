@@ -44,7 +44,7 @@ func sent(t *testing.T, body, ops string) *directory.User {
 // shown returns what receivers see, without what only the server knows.
 func shown(t *testing.T, u *directory.User) public.User {
 	t.Helper()
-	p, err := announce.User(u, nil, announce.Mapped{})
+	p, err := announce.User(u, announce.Standing{}, announce.Mapped{})
 	if err != nil {
 		t.Fatal(err)
 	}

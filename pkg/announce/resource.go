@@ -27,7 +27,7 @@ func (t *telling) group(before, after *directory.Group) error {
 	}
 	if after == nil {
 		if was.Live {
-			t.say(g.ID, was, false, [16]byte{}, public.GroupDeleted, func(v uint64) (any, error) {
+			t.say(subject{g.ID, g.Organization, g.Directory}, was, told{}, public.GroupDeleted, func(v uint64) (any, error) {
 				return public.DeletedGroup{
 					Head: head(g.ID, g.Organization, g.Directory, v), DisplayName: g.DisplayName, DirectoryProviderID: external, RawAttributes: g.Attributes,
 				}, nil
@@ -46,7 +46,7 @@ func (t *telling) group(before, after *directory.Group) error {
 	case was.Digest == seen:
 		return nil
 	}
-	t.say(g.ID, was, true, seen, typ, func(v uint64) (any, error) {
+	t.say(subject{g.ID, g.Organization, g.Directory}, was, told{live: true, digest: seen}, typ, func(v uint64) (any, error) {
 		p := Group(g)
 		p.Version = v
 		return p, nil
@@ -90,7 +90,7 @@ func (t *telling) directory(before, r *directory.Directory) error {
 	if r.Enabled {
 		typ = public.DirectoryEnabled
 	}
-	t.say(r.ID, was, r.Enabled, [16]byte{}, typ, func(v uint64) (any, error) {
+	t.say(subject{r.ID, r.Organization, r.ID}, was, told{live: r.Enabled}, typ, func(v uint64) (any, error) {
 		return public.Directory{
 			Head: head(r.ID, r.Organization, r.ID, v), DirectoryType: r.Kind, Provider: r.Provider, Enabled: r.Enabled, UpdatedAt: r.Updated,
 		}, nil
@@ -121,7 +121,7 @@ func (t *telling) organization(before, after *directory.Organization) error {
 	}
 	if after == nil {
 		at := t.e.At
-		t.say(o.ID, was, false, [16]byte{}, public.OrganizationDeleted, payload(&at))
+		t.say(subject{o.ID, o.ID, ""}, was, told{}, public.OrganizationDeleted, payload(&at))
 		t.forget(o.ID)
 		return nil
 	}
@@ -146,7 +146,7 @@ func (t *telling) organization(before, after *directory.Organization) error {
 	case was.Digest == seen:
 		return nil
 	}
-	t.say(o.ID, was, true, seen, typ, payload(nil))
+	t.say(subject{o.ID, o.ID, ""}, was, told{live: true, digest: seen}, typ, payload(nil))
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package announce
 
 import (
+	"slices"
+
 	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 )
@@ -20,7 +22,7 @@ func (t *telling) user(before, after *directory.User) error {
 		return err
 	}
 	gone := func(reason string) {
-		t.say(u.ID, was, false, [16]byte{}, public.UserDeleted, func(v uint64) (any, error) {
+		t.say(subject{u.ID, u.Organization, u.Directory}, was, told{}, public.UserDeleted, func(v uint64) (any, error) {
 			return public.DeletedUser{Head: head(u.ID, u.Organization, u.Directory, v), DirectoryProviderID: u.ExternalID, Email: u.Address, Reason: reason}, nil
 		})
 	}
@@ -28,6 +30,7 @@ func (t *telling) user(before, after *directory.User) error {
 		if was.Live {
 			gone(public.ReasonDeleted)
 		}
+		t.count(u.Organization, was.Roles, nil)
 		t.forget(u.ID)
 		return nil
 	}
@@ -40,11 +43,12 @@ func (t *telling) user(before, after *directory.User) error {
 	}
 	if !u.Active && dir.Policy.DeactivationEvent == directory.DeactivationDeletes {
 		if was.Live {
+			t.count(u.Organization, was.Roles, nil)
 			gone(public.ReasonDeactivated)
 		}
 		return nil
 	}
-	groups, err := GroupsOf(t.view, u)
+	standing, roles, err := standingOf(t.view, u)
 	if err != nil {
 		return err
 	}
@@ -52,16 +56,23 @@ func (t *telling) user(before, after *directory.User) error {
 	if err != nil {
 		return err
 	}
-	seen := userDigest(u, groups, mapped)
+	seen := userDigest(u, standing, mapped)
 	typ := public.UserUpdated
 	switch {
 	case !was.Live:
 		typ = public.UserCreated
 	case was.Digest == seen:
+		if !slices.Equal(was.Roles, roles) { // another role of the same name
+			t.count(u.Organization, was.Roles, roles)
+			now := *was
+			now.Roles = roles
+			t.changes = append(t.changes, directory.Change{Key: directory.Make(directory.TableAnnounced, u.ID), Row: &now})
+		}
 		return nil
 	}
-	t.say(u.ID, was, true, seen, typ, func(v uint64) (any, error) {
-		p, err := User(u, groups, mapped)
+	t.count(u.Organization, was.Roles, roles)
+	t.say(subject{u.ID, u.Organization, u.Directory}, was, told{live: true, digest: seen, roles: roles}, typ, func(v uint64) (any, error) {
+		p, err := User(u, standing, mapped)
 		p.Version = v
 		return p, err
 	})
@@ -71,20 +82,54 @@ func (t *telling) user(before, after *directory.User) error {
 // userDigest covers everything that User shows, without building it: the
 // standard attributes follow from the SCIM attributes, but for what is mapped.
 // Where nothing is mapped it is the same as before there were mappings.
-func userDigest(u *directory.User, groups []public.GroupRef, m Mapped) [16]byte {
+func userDigest(u *directory.User, s Standing, m Mapped) [16]byte {
 	var d digest
-	d.b = make([]byte, 0, len(u.Attributes)+64*len(groups)+64)
+	d.b = make([]byte, 0, len(u.Attributes)+64*len(s.Groups)+64)
 	d.add(string(u.Attributes))
 	d.add(u.Address)
 	if u.Active {
 		d.add("active")
 	}
-	for _, g := range groups {
+	for _, g := range s.Groups {
 		d.add(g.ID)
 		d.add(g.Name)
 	}
+	if len(s.Roles) > 0 {
+		d.add("roles")
+		for _, r := range s.Roles {
+			d.add(r.RoleName)
+		}
+	}
 	m.digest(&d)
 	return d.sum()
+}
+
+// Standing is what a user is in and is, which is not in its own attributes.
+type Standing struct {
+	Groups []public.GroupRef
+	Roles  []public.RoleRef
+}
+
+// StandingOf returns the groups that a user is directly in, oldest first, and its
+// roles, the most important first.
+func StandingOf(v directory.View, u *directory.User) (Standing, error) {
+	s, _, err := standingOf(v, u)
+	return s, err
+}
+
+func standingOf(v directory.View, u *directory.User) (s Standing, roles []string, err error) {
+	if s.Groups, err = GroupsOf(v, u); err != nil {
+		return s, nil, err
+	}
+	has, err := directory.RolesOf(v, u)
+	if err != nil {
+		return s, nil, err
+	}
+	for _, r := range has {
+		s.Roles = append(s.Roles, public.RoleRef{RoleName: r.Name})
+		roles = append(roles, r.ID)
+	}
+	return s, roles, nil
 }
 
 // GroupsOf returns the groups that a user is directly in, oldest first.

@@ -285,7 +285,7 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	out := w.Must(t, directory.Bootstrap{ClientID: "skc_mine", SecretHash: hash, Public: []byte{1}, Sealed: []byte{2}})
-	if len(out.Events) != 3 || out.Events[1].Resource != "skc_mine" {
+	if len(out.Events) != 7 || out.Events[1].Resource != "skc_mine" {
 		t.Errorf("the first start causes %v", out.Events)
 	}
 	if r, _ := w.Rows.Get(out.Resource); r == nil {

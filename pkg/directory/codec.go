@@ -73,7 +73,12 @@ func EncodeRow(r Row) ([]byte, error) {
 		b := []byte{rowFormat}
 		b = wire.AppendUvarint(b, r.Version)
 		b = wire.AppendBool(b, r.Live)
-		return append(b, r.Digest[:]...), nil
+		b = append(b, r.Digest[:]...)
+		b = wire.AppendUvarint(b, uint64(len(r.Roles)))
+		for _, id := range r.Roles {
+			b = wire.AppendString(b, id)
+		}
+		return b, nil
 	default:
 		return json.Marshal(r)
 	}
@@ -112,6 +117,20 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[SigningKey](k, b)
 	case TableFanout:
 		return decodeJSON[Fanout](k, b)
+	case TableRole:
+		return decodeJSON[Role](k, b)
+	case TablePermission:
+		return decodeJSON[Permission](k, b)
+	case TableDefaultRoles:
+		return decodeJSON[DefaultRoles](k, b)
+	case TableRoleMapping:
+		r, err := decodeJSON[RoleMapping](k, b)
+		if m, ok := r.(*RoleMapping); ok && err == nil {
+			m.index = &assignmentIndex{}
+		}
+		return r, err
+	case TableRoleCount:
+		return decodeJSON[RoleCount](k, b)
 	default:
 		return Ref(b), nil
 	}
@@ -261,6 +280,11 @@ func decodeAnnounced(b []byte) (Row, error) {
 	}
 	a := &Announced{Version: r.Uvarint(), Live: r.Bool()}
 	copy(a.Digest[:], r.Fixed(len(a.Digest)))
+	if r.Len() > 0 { // rows of earlier versions end here
+		for range min(r.Uvarint(), uint64(r.Len())) { //nolint:gosec // a length
+			a.Roles = append(a.Roles, r.String())
+		}
+	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode announced row: %w", r.Err())
 	}

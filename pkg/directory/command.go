@@ -199,6 +199,14 @@ func init() {
 	register[PatchGroup]()
 	register[DeleteGroup]()
 	register[ContinueFanout]()
+	register[CreateRole]()
+	register[UpdateRole]()
+	register[DeleteRole]()
+	register[ChangeDefaultRoles]()
+	register[CreatePermission]()
+	register[UpdatePermission]()
+	register[DeletePermission]()
+	register[AssignRoles]()
 }
 
 func register[C Command]() {

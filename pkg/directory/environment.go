@@ -52,8 +52,28 @@ func (c Bootstrap) decide(d *decision) error {
 	if err := d.emit(events.Event{Resource: id, Revision: 1}, events.APIClientCreated{Name: "bootstrap", Hash: c.SecretHash, Suffix: c.SecretSuffix}); err != nil {
 		return err
 	}
-	return d.emit(events.Event{Resource: d.mint(PrefixSigningKey), Revision: 1},
-		events.SigningKeyCreated{Algorithm: "RS256", Public: c.Public, Sealed: c.Sealed})
+	if err := d.emit(events.Event{Resource: d.mint(PrefixSigningKey), Revision: 1},
+		events.SigningKeyCreated{Algorithm: "RS256", Public: c.Public, Sealed: c.Sealed}); err != nil {
+		return err
+	}
+	return d.sampleRoles()
+}
+
+// sampleRoles makes the roles that a new installation begins with, so that it has
+// something to give. They can be changed and deleted like any others.
+func (d *decision) sampleRoles() error {
+	ids := map[string]string{}
+	for _, p := range []events.RoleProfile{
+		{Name: "admin", DisplayName: "Administrator", Description: "Manages the application for the organization."},
+		{Name: "editor", DisplayName: "Editor", Description: "Works on what is there."},
+		{Name: "member", DisplayName: "Member", Description: "Whoever belongs to the organization."},
+	} {
+		ids[p.Name] = d.mint(PrefixRole)
+		if err := d.emit(events.Event{Resource: ids[p.Name], Revision: 1}, events.RoleCreated{RoleProfile: p}); err != nil {
+			return err
+		}
+	}
+	return d.emit(events.Event{Resource: defaultsOf(""), Revision: 1}, events.DefaultRolesChanged{Creator: ids["admin"], Member: ids["member"]})
 }
 
 func (c CreateAPIClient) decide(d *decision) error {

@@ -96,6 +96,15 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeGroupMembersPended:   with(foldMembersPended),
 	events.TypeGroupMembersUnpended: with(foldMembersUnpended),
 
+	events.TypeRoleCreated:            with(foldRoleCreated),
+	events.TypeRoleUpdated:            with(foldRoleUpdated),
+	events.TypeRoleDeleted:            with(foldRoleDeleted),
+	events.TypeDefaultRolesChanged:    with(foldDefaultRolesChanged),
+	events.TypePermissionCreated:      with(foldPermissionCreated),
+	events.TypePermissionUpdated:      with(foldPermissionUpdated),
+	events.TypePermissionDeleted:      with(foldPermissionDeleted),
+	events.TypeDirectoryRolesAssigned: with(foldRolesAssigned),
+
 	events.TypeFanoutContinued: with(foldFanoutContinued),
 }
 
@@ -150,6 +159,9 @@ func foldOrganizationUpdated(f *folding, p events.OrganizationUpdated) error {
 }
 
 func foldOrganizationDeleted(f *folding, p events.OrganizationDeleted) error {
+	if err := f.dropRolesOf(f.e.Resource); err != nil {
+		return err
+	}
 	f.drop(Make(TableOrganization, f.e.Resource))
 	if p.ExternalID != "" {
 		f.drop(Make(TableOrganizationName, p.ExternalID))
@@ -332,6 +344,9 @@ func foldDirectoryDeleted(f *folding) error {
 	f.drop(Make(TableDirectory, id))
 	f.drop(Make(TableOrgDirectory, f.e.Organization, id))
 	f.drop(Make(TableCounts, id))
+	if err := f.mapRoles(id, nil); err != nil {
+		return err
+	}
 	return f.view.Scan(Make(TableDirectorySecret, id), "", func(k Key, r Row) bool {
 		f.drop(k)
 		f.drop(Make(TableSecret, string(r.(Ref))))

@@ -157,7 +157,14 @@ func foldGroupDeleted(f *folding) error {
 	if err := f.remember(g.ID, g.Previous, g.ExternalID, g.DisplayName); err != nil {
 		return err
 	}
-	return f.startFanout(FanoutGroupDeleted)
+	if err := f.unmapGroups([]*Group{g}); err != nil {
+		return err
+	}
+	over, err := nestedInGroup(f.view, f.e.Directory, g.ID)
+	if err != nil {
+		return err
+	}
+	return f.startFanout(FanoutGroupDeleted, over...)
 }
 
 // removeGroups drops groups and their names, and what they are members of.
@@ -211,15 +218,31 @@ func foldMembersAdded(f *folding, p events.GroupMembersAdded) error {
 	}); err != nil {
 		return err
 	}
-	return f.unpend(p.Resolved)
+	if err := f.unpend(p.Resolved); err != nil {
+		return err
+	}
+	return f.rolesWithin(p.Members)
 }
 
 func foldMembersRemoved(f *folding, p events.GroupMembersRemoved) error {
-	return f.members(p.Members, func(g *Group, m string) {
+	if err := f.members(p.Members, func(g *Group, m string) {
 		f.drop(Make(TableMember, g.ID, m))
 		f.drop(Make(TableMemberOf, m, g.ID))
 		g.Members -= min(g.Members, 1)
-	})
+	}); err != nil {
+		return err
+	}
+	return f.rolesWithin(p.Members)
+}
+
+// rolesWithin starts the fan-out over who is in the groups among the members that
+// joined or left: their roles may be others now.
+func (f *folding) rolesWithin(members []string) error {
+	over, err := nestedIn(f.view, f.e.Directory, members)
+	if err != nil || len(over) == 0 {
+		return err
+	}
+	return f.startFanout(FanoutRolesChanged, over...)
 }
 
 // members changes the event's group for each of the ids.

@@ -1,7 +1,7 @@
 package directory
 
 import (
-	"slices"
+	"strings"
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -48,29 +48,43 @@ func (c ContinueFanout) decide(d *decision) error {
 
 // ranges returns the key prefixes that a job covers, in order.
 func (j *Fanout) ranges() []Key {
+	var own []Key
 	switch j.Kind {
 	case FanoutDirectoryDeleted:
-		return []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory), Make(TablePendingName, j.Directory), Make(TableFormer, j.Directory)}
+		own = []Key{Make(TableUser, j.Directory), Make(TableGroup, j.Directory), Make(TablePendingName, j.Directory), Make(TableFormer, j.Directory)}
 	case FanoutAttributesMapped:
-		return []Key{Make(TableUser, j.Directory)}
+		own = []Key{Make(TableUser, j.Directory)}
 	case FanoutGroupDeleted:
-		return []Key{Make(TableMember, j.Resource), Make(TablePending, j.Resource)}
-	default:
-		return []Key{Make(TableMember, j.Resource)}
+		own = []Key{Make(TableMember, j.Resource), Make(TablePending, j.Resource)}
+	case FanoutGroupRenamed:
+		own = []Key{Make(TableMember, j.Resource)}
+	case FanoutRolesChanged: // further ones only
 	}
+	return append(own, j.Further...)
+}
+
+// rangeOf returns which of the ranges a key is in, their number if it is in none.
+func rangeOf(ranges []Key, k Key) int {
+	for i, prefix := range ranges {
+		if strings.HasPrefix(string(k), string(prefix)) {
+			return i
+		}
+	}
+	return len(ranges)
 }
 
 // stretch returns the keys of the next batch behind after, and whether more
 // are left behind them.
 func (j *Fanout) stretch(v View, after Key) (keys []Key, more bool, err error) {
-	started := after == ""
-	for _, prefix := range j.ranges() {
-		from := Key("")
-		if !started {
-			if after.Table() != prefix.Table() {
-				continue // a range that is done
-			}
-			started, from = true, after
+	ranges := j.ranges()
+	begin := 0
+	if after != "" {
+		begin = rangeOf(ranges, after)
+	}
+	for i := begin; i < len(ranges); i++ {
+		prefix, from := ranges[i], Key("")
+		if i == begin {
+			from = after
 		}
 		if err := v.Scan(prefix, from, func(k Key, _ Row) bool {
 			if len(keys) == FanoutBatch {
@@ -104,9 +118,10 @@ func (j *Fanout) between(v View, from, to Key) ([]Key, error) {
 	// the stretch may have gone. What is left of it is still what is meant, as
 	// keys are ordered within a range.
 	var left []Key
-	last := slices.IndexFunc(j.ranges(), func(p Key) bool { return p.Table() == to.Table() })
+	ranges := j.ranges()
+	last := rangeOf(ranges, to)
 	for _, k := range keys {
-		at := slices.IndexFunc(j.ranges(), func(p Key) bool { return p.Table() == k.Table() })
+		at := rangeOf(ranges, k)
 		if at > last || at == last && k > to {
 			break
 		}
@@ -117,10 +132,10 @@ func (j *Fanout) between(v View, from, to Key) ([]Key, error) {
 
 // startFanout covers the first stretch in the fold of the event that starts
 // the job, and leaves a row if that was not all.
-func (f *folding) startFanout(kind FanoutKind) error {
+func (f *folding) startFanout(kind FanoutKind, further ...Key) error {
 	job := &Fanout{
 		Job: FormatID(PrefixJob, f.e.ID), Kind: kind,
-		Organization: f.e.Organization, Directory: f.e.Directory, Resource: f.e.Resource,
+		Organization: f.e.Organization, Directory: f.e.Directory, Resource: f.e.Resource, Further: further,
 	}
 	keys, more, err := job.stretch(f.view, "")
 	if err != nil {
@@ -170,10 +185,14 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 	switch job.Kind {
 	case FanoutGroupDeleted:
 		var pending []Key
+		own := string(Make(TableMember, job.Resource))
 		for _, k := range keys {
 			if k.Table() == TablePending {
 				pending = append(pending, k)
 				continue
+			}
+			if !strings.HasPrefix(string(k), own) {
+				continue // of a group inside it
 			}
 			f.drop(k)
 			f.drop(Make(TableMemberOf, k.Last(), job.Resource))
@@ -218,6 +237,7 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 		}
 	case FanoutGroupRenamed: // a name is read through the group's row
 	case FanoutAttributesMapped: // so is a mapping through the directory's
+	case FanoutRolesChanged: // roles follow from memberships and mappings
 	}
 	return nil
 }
@@ -228,23 +248,50 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 // is folded.
 func Touched(v View, e events.Event) ([]Key, error) {
 	var keys []Key
-	user := func(id string) { keys = append(keys, Make(TableUser, e.Directory, id)) }
-	stretch := func(ks []Key) {
+	var seen map[Key]bool // once somebody may come twice
+	add := func(k Key) {
+		if seen != nil {
+			if seen[k] {
+				return
+			}
+			seen[k] = true
+		}
+		keys = append(keys, k)
+	}
+	user := func(id string) { add(Make(TableUser, e.Directory, id)) }
+	stretch := func(job *Fanout, ks []Key) {
+		if len(job.Further) > 0 && seen == nil {
+			seen = make(map[Key]bool, len(keys)+len(ks))
+			for _, k := range keys {
+				seen[k] = true
+			}
+		}
 		for _, k := range ks {
 			switch k.Table() {
 			case TableUser, TableGroup:
-				keys = append(keys, k)
+				add(k)
 			case TableMember:
 				user(k.Last())
 			default: // what nobody sees
 			}
 		}
 	}
-	first := func(kind FanoutKind) error {
-		job := &Fanout{Kind: kind, Directory: e.Directory, Resource: e.Resource}
+	first := func(kind FanoutKind, further ...Key) error {
+		job := &Fanout{Kind: kind, Directory: e.Directory, Resource: e.Resource, Further: further}
 		ks, _, err := job.stretch(v, "")
-		stretch(ks)
+		stretch(job, ks)
 		return err
+	}
+	// joined is told who joined or left a group.
+	joined := func(ids []string) error {
+		for _, m := range ids {
+			user(m)
+		}
+		over, err := nestedIn(v, e.Directory, ids)
+		if err != nil || len(over) == 0 {
+			return err
+		}
+		return first(FanoutRolesChanged, over...)
 	}
 	switch e.Type {
 	case events.TypeGroupMembersAdded:
@@ -252,27 +299,67 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range p.Members {
-			user(m)
-		}
+		err = joined(p.Members)
+		return keys, err
 	case events.TypeGroupMembersRemoved:
 		p, err := events.Decode[events.GroupMembersRemoved](e)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range p.Members {
-			user(m)
-		}
+		err = joined(p.Members)
+		return keys, err
 	case events.TypeGroupUpdated:
 		p, err := events.Decode[events.GroupUpdated](e)
 		if err != nil {
 			return nil, err
 		}
 		if p.Freed != nil && p.Freed.DisplayName != p.DisplayName {
-			return keys, first(FanoutGroupRenamed)
+			err := first(FanoutGroupRenamed)
+			return keys, err
 		}
 	case events.TypeGroupDeleted:
-		err := first(FanoutGroupDeleted)
+		over, err := nestedInGroup(v, e.Directory, e.Resource)
+		if err != nil {
+			return nil, err
+		}
+		err = first(FanoutGroupDeleted, over...)
+		return keys, err
+	case events.TypeRoleDeleted:
+		p, err := events.Decode[events.RoleDeleted](e)
+		if err != nil || p.Heir == "" {
+			return nil, err
+		}
+		over, err := holders(v, e.Resource)
+		if err != nil {
+			return nil, err
+		}
+		err = first(FanoutRolesChanged, over...)
+		return keys, err
+	case events.TypeDefaultRolesChanged:
+		p, err := events.Decode[events.DefaultRolesChanged](e)
+		if err != nil {
+			return nil, err
+		}
+		was, err := Defaults(v, e.Organization)
+		if err != nil || was.Member == p.Member {
+			return nil, err
+		}
+		over, err := usersOf(v, e.Organization)
+		if err != nil {
+			return nil, err
+		}
+		err = first(FanoutRolesChanged, over...)
+		return keys, err
+	case events.TypeDirectoryRolesAssigned:
+		p, err := events.Decode[events.DirectoryRolesAssigned](e)
+		if err != nil {
+			return nil, err
+		}
+		over, err := reassigned(v, e.Directory, p.Assignments)
+		if err != nil {
+			return nil, err
+		}
+		err = first(FanoutRolesChanged, over...)
 		return keys, err
 	case events.TypeDirectoryDeleted:
 		err := first(FanoutDirectoryDeleted)
@@ -282,7 +369,8 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err != nil || !mapped {
 			return nil, err
 		}
-		return keys, first(FanoutAttributesMapped)
+		err = first(FanoutAttributesMapped)
+		return keys, err
 	case events.TypeDirectoryAttributesMapped:
 		err := first(FanoutAttributesMapped)
 		return keys, err
@@ -299,7 +387,7 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		stretch(ks)
+		stretch(job, ks)
 	}
 	return keys, nil
 }

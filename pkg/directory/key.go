@@ -48,6 +48,18 @@ const (
 	TableFormerOrder      Table = 'I' // dir, number of the deletion -> Ref(deleted user or group)
 	TablePending          Table = 'p' // group, value -> Ref(value)
 	TablePendingName      Table = 'P' // dir, folded value, group, value -> Ref(value)
+	TableRole             Table = 'l' // role -> *Role
+	TableRoleName         Table = 'L' // org or empty, name -> Ref(role)
+	TableOrgRoleName      Table = 'j' // name, org -> Ref(): names of organizations' own roles
+	TableRoleExtends      Table = 'q' // role, role that extends it -> Ref()
+	TableRoleHeir         Table = 'z' // role, deleted role whose place it took -> Ref()
+	TableRoleUse          Table = 'Q' // role, dir -> Ref()
+	TableRoleDefault      Table = 'V' // role, org or empty -> Ref()
+	TableRoleMapping      Table = 'M' // dir -> *RoleMapping
+	TableDefaultRoles     Table = 'Z' // org or empty -> *DefaultRoles
+	TablePermission       Table = 't' // permission -> *Permission
+	TablePermissionName   Table = 'T' // name -> Ref(permission)
+	TableRoleCount        Table = 'C' // role, org -> *RoleCount, in projectors only
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could
@@ -123,6 +135,8 @@ const (
 	PrefixUser         = "diruser_"
 	PrefixGroup        = "dirgroup_"
 	PrefixJob          = "job_"
+	PrefixRole         = "role_"
+	PrefixPermission   = "perm_"
 )
 
 // prefixOf returns with what the id of a user or group begins.

@@ -109,6 +109,46 @@ type SigningKey struct {
 	Created   time.Time `json:"created"`
 }
 
+// Role is what the application grants. A deleted one stays, for those that still
+// name it and to lead to what took its place.
+type Role struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"organization,omitempty"` // empty: of all
+	Revision     uint64    `json:"revision"`
+	Created      time.Time `json:"created"`
+	Updated      time.Time `json:"updated"`
+	Deleted      time.Time `json:"deleted,omitzero"`
+	Heir         string    `json:"heir,omitempty"`
+	events.RoleProfile
+}
+
+// Permission is what a role may do, in the application's words.
+type Permission struct {
+	ID       string    `json:"id"`
+	Revision uint64    `json:"revision"`
+	Created  time.Time `json:"created"`
+	Updated  time.Time `json:"updated"`
+	events.PermissionProfile
+}
+
+// DefaultRoles is who creators and members are if nothing else is said.
+type DefaultRoles struct {
+	Revision uint64 `json:"revision"`
+	events.DefaultRolesChanged
+}
+
+// RoleMapping says which groups of a directory give which roles.
+type RoleMapping struct {
+	Assignments []events.RoleAssignment `json:"assignments"`
+
+	index *assignmentIndex
+}
+
+// RoleCount is how many users of an organization have a role.
+type RoleCount struct {
+	Users uint64 `json:"users"`
+}
+
 // User is a directory user. Attributes is what events.UserState says.
 type User struct {
 	ID           string
@@ -154,6 +194,8 @@ const (
 	FanoutGroupDeleted     FanoutKind = "group_deleted"
 	FanoutDirectoryDeleted FanoutKind = "directory_deleted"
 	FanoutAttributesMapped FanoutKind = "attributes_mapped"
+	// FanoutRolesChanged goes over users whose roles may be others now.
+	FanoutRolesChanged FanoutKind = "roles_changed"
 )
 
 // FanoutBatch is how many resources one step of a fan-out touches at most.
@@ -166,6 +208,8 @@ type Fanout struct {
 	Organization string     `json:"organization"`
 	Directory    string     `json:"directory"`
 	Resource     string     `json:"resource"`
+	// Further are prefixes of keys that the job covers behind those of its kind.
+	Further []Key `json:"further,omitempty"`
 	// After is the last key that is done.
 	After Key    `json:"after"`
 	Steps uint64 `json:"steps"`
@@ -180,6 +224,8 @@ type Announced struct {
 	Live bool
 	// Digest is of everything that a receiver sees, to tell a change from none.
 	Digest [16]byte
+	// Roles are the ids of the roles that a user was said to have.
+	Roles []string
 }
 
 func (*Announced) row()    {}
@@ -193,6 +239,11 @@ func (*APIClient) row()    {}
 func (*Endpoint) row()     {}
 func (*SigningKey) row()   {}
 func (*User) row()         {}
+func (*Role) row()         {}
+func (*Permission) row()   {}
+func (*DefaultRoles) row() {}
+func (*RoleMapping) row()  {}
+func (*RoleCount) row()    {}
 func (*Group) row()        {}
 func (*Counts) row()       {}
 func (*Fanout) row()       {}

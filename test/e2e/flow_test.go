@@ -54,7 +54,7 @@ func flow(t *testing.T, in harness.Installation) {
 	mara := x.SCIM.Create(t, "/Users", harness.User("mara@acme.example", map[string]any{"externalId": "ext-mara"}))
 	steps = append(steps, step{public.UserCreated, mara, map[string]any{
 		"email": "mara@acme.example", "dp_id": "ext-mara", "active": true, "version": 1.0, "directory_id": x.Directory,
-		"roles": []any{}, "groups": []any{},
+		"roles": []any{map[string]any{"role_name": "member"}}, "groups": []any{},
 	}})
 	ines := x.SCIM.Create(t, "/Users", harness.User("ines@acme.example", nil))
 	steps = append(steps, step{public.UserCreated, ines, nil})

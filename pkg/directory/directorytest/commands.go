@@ -318,8 +318,11 @@ func (c Commands) Next() directory.Command {
 			return f
 		}
 	}
-	if kind <= 3 {
+	switch {
+	case kind <= 2:
 		return c.Administrative()
+	case kind == 3:
+		return c.Roles()
 	}
 	return c.Provisioning()
 }

@@ -192,6 +192,9 @@ var Tables = []directory.Table{
 	directory.TableUserChunk, directory.TableGroupChunk,
 	directory.TableFormer, directory.TableFormerExternal, directory.TableFormerName, directory.TableFormerOrder,
 	directory.TablePending, directory.TablePendingName,
+	directory.TableRole, directory.TableRoleName, directory.TableOrgRoleName, directory.TableRoleExtends, directory.TableRoleHeir,
+	directory.TableRoleUse, directory.TableRoleDefault, directory.TableRoleMapping, directory.TableDefaultRoles,
+	directory.TablePermission, directory.TablePermissionName,
 }
 
 // Fold folds events into a new overlay over nothing.
