@@ -2,102 +2,169 @@ package scim
 
 import (
 	"encoding/json"
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// Kinds are the resources that the server has.
-var Kinds = []*schema.Resource{schema.User, schema.Group}
+// Service is what discovery tells of one directory (RFC 7644 section 4).
+type Service struct {
+	// Base is the directory's SCIM base URL.
+	Base string
+	// Kinds are its resources, with the extensions that it has registered.
+	Kinds []*schema.Resource
+	// Created and Updated are the directory's: its settings are what distinguishes
+	// one directory's documents from another's.
+	Created, Updated time.Time
+	Limits           Limits
+}
 
-// Limits are the bounds that discovery tells clients.
+// Limits are the bounds that clients are told.
 type Limits struct {
-	// MaxResults is the largest page.
-	MaxResults int
-	// MaxBody is the largest request body, in bytes.
-	MaxBody int
+	// Page is how many resources a page has by default, MaxPage at most.
+	Page, MaxPage int
+	// Cursor is how long a cursor may be used.
+	Cursor time.Duration
+	// Operations and Body bound a Bulk; Body, in bytes, any other request too.
+	Operations, Body int
 }
 
-type meta struct {
-	ResourceType string `json:"resourceType"`
-	Location     string `json:"location"`
+// Document is one answer of discovery.
+type Document struct {
+	ID, Location, Version string
+	JSON                  []byte
 }
 
-// ServiceProviderConfig returns what the server does (RFC 7643 section 5). The
-// bulk limits are there although bulk is not offered: clients read them.
-func ServiceProviderConfig(base string, l Limits) map[string]any {
-	off := map[string]any{"supported": false}
-	return map[string]any{
-		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
-		"patch":          map[string]any{"supported": true},
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": l.MaxBody},
-		"filter":         map[string]any{"supported": true, "maxResults": l.MaxResults},
-		"changePassword": off,
-		"sort":           off,
-		"etag":           off,
+type supported struct {
+	Supported bool `json:"supported"`
+}
+
+// Config returns what the server does (RFC 7643 section 5, RFC 9865 section 4).
+func (s Service) Config() (Document, error) {
+	return s.document("ServiceProviderConfig", schema.ServiceProviderConfigURN, "", map[string]any{
+		"patch": supported{true},
+		"bulk": struct {
+			Supported      bool `json:"supported"`
+			MaxOperations  int  `json:"maxOperations"`
+			MaxPayloadSize int  `json:"maxPayloadSize"`
+		}{true, s.Limits.Operations, s.Limits.Body},
+		"filter": struct {
+			Supported  bool `json:"supported"`
+			MaxResults int  `json:"maxResults"`
+		}{true, s.Limits.MaxPage},
+		"changePassword": supported{false},
+		"sort":           supported{true},
+		"etag":           supported{true},
+		"pagination": struct {
+			Cursor  bool   `json:"cursor"`
+			Index   bool   `json:"index"`
+			Default string `json:"defaultPaginationMethod"`
+			Page    int    `json:"defaultPageSize"`
+			MaxPage int    `json:"maxPageSize"`
+			Timeout int    `json:"cursorTimeout"`
+		}{true, true, "index", s.Limits.Page, s.Limits.MaxPage, int(s.Limits.Cursor.Seconds())},
 		"authenticationSchemes": []any{map[string]any{
 			"type": "oauthbearertoken", "name": "Bearer token", "primary": true,
 			"description": "The directory's secret in the Authorization header, as a bearer token.",
 			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
 		}},
-		"meta": meta{"ServiceProviderConfig", base + "/ServiceProviderConfig"},
-	}
+	})
 }
 
-// ResourceType returns what the server says of a kind (RFC 7643 section 6).
-func ResourceType(base string, k *schema.Resource) map[string]any {
+// ResourceTypes returns what the server says of its kinds (RFC 7643 section 6).
+func (s Service) ResourceTypes() ([]Document, error) {
 	type extension struct {
 		Schema   string `json:"schema"`
 		Required bool   `json:"required"`
 	}
-	extensions := []extension{}
-	for _, e := range k.Extensions {
-		extensions = append(extensions, extension{Schema: e.ID})
-	}
-	return map[string]any{
-		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"},
-		"id":      k.Name, "name": k.Name, "endpoint": "/" + k.Name + "s", "description": k.Core.Description,
-		"schema": k.Core.ID, "schemaExtensions": extensions,
-		"meta": meta{"ResourceType", base + "/ResourceTypes/" + k.Name},
-	}
-}
-
-// Schemas returns every schema of the kinds, each once: an extension may be of
-// both.
-func Schemas(kinds ...*schema.Resource) []*schema.Schema {
-	var all []*schema.Schema
-	for _, k := range kinds {
-		for _, s := range append([]*schema.Schema{k.Core}, k.Extensions...) {
-			if !slices.ContainsFunc(all, func(have *schema.Schema) bool { return strings.EqualFold(have.ID, s.ID) }) {
-				all = append(all, s)
-			}
+	var all []Document
+	for _, k := range s.Kinds {
+		extensions := []extension{}
+		for _, e := range k.Extensions {
+			extensions = append(extensions, extension{Schema: e.ID})
 		}
-	}
-	return all
-}
-
-// SchemaDocument returns a schema as /Schemas serves it (RFC 7643 section 7).
-func SchemaDocument(base string, s *schema.Schema) map[string]any {
-	return map[string]any{
-		"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:Schema"},
-		"id":      s.ID, "name": s.Name, "description": s.Description, "attributes": s.Attributes,
-		"meta": meta{"Schema", base + "/Schemas/" + s.ID},
-	}
-}
-
-// Documents returns a ListResponse of discovery documents.
-func Documents(docs ...map[string]any) ([]byte, error) {
-	l := List{Total: len(docs), Start: 1}
-	for _, d := range docs {
-		b, err := json.Marshal(d)
+		d, err := s.document("ResourceType", schema.ResourceTypeURN, k.Name, map[string]any{
+			"name": k.Name, "endpoint": "/" + k.Name + "s", "description": k.Core.Description,
+			"schema": k.Core.ID, "schemaExtensions": extensions,
+		})
 		if err != nil {
 			return nil, err
 		}
-		l.Add(func(dst []byte) []byte { return append(dst, b...) })
+		all = append(all, d)
 	}
-	return l.Body(), nil
+	return all, nil
 }
 
-// Document returns one discovery document as JSON.
-func Document(d map[string]any) ([]byte, error) { return json.Marshal(d) }
+// Schemas returns every schema of the kinds (RFC 7643 section 7), each once: an
+// extension may be of both.
+func (s Service) Schemas() ([]Document, error) {
+	var all []*schema.Schema
+	for _, k := range s.Kinds {
+		for _, e := range append([]*schema.Schema{k.Core}, k.Extensions...) {
+			if !slices.ContainsFunc(all, func(have *schema.Schema) bool { return strings.EqualFold(have.ID, e.ID) }) {
+				all = append(all, e)
+			}
+		}
+	}
+	return s.schemas(all)
+}
+
+// OwnSchemas returns the schemas of discovery's documents themselves (RFC 7643
+// section 8.7.2). They are found by their URN and not listed: clients make their
+// models of resources from the list.
+func (s Service) OwnSchemas() ([]Document, error) { return s.schemas(schema.Service) }
+
+func (s Service) schemas(list []*schema.Schema) ([]Document, error) {
+	all := make([]Document, 0, len(list))
+	for _, e := range list {
+		m := map[string]any{"name": e.Name, "attributes": e.Attributes}
+		if e.Description != "" {
+			m["description"] = e.Description
+		}
+		d, err := s.document("Schema", schema.SchemaURN, e.ID, m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// document completes and writes a document. Its version is made of what it says.
+func (s Service) document(kind, urn, id string, m map[string]any) (Document, error) {
+	d := Document{ID: id, Location: s.Base + "/" + kind}
+	if id != "" {
+		m["id"] = id
+		d.Location += "s/" + id
+	}
+	m["schemas"] = []string{urn}
+	said, err := json.Marshal(m)
+	if err != nil {
+		return d, err
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(said)
+	d.Version = `W/"` + strconv.FormatUint(h.Sum64(), 36) + `"`
+	m["meta"] = struct {
+		ResourceType string    `json:"resourceType"`
+		Created      time.Time `json:"created"`
+		LastModified time.Time `json:"lastModified"`
+		Location     string    `json:"location"`
+		Version      string    `json:"version"`
+	}{kind, s.Created.UTC().Truncate(time.Millisecond), s.Updated.UTC().Truncate(time.Millisecond), d.Location, d.Version}
+	d.JSON, err = json.Marshal(m)
+	return d, err
+}
+
+// Documents returns a ListResponse of documents.
+func Documents(docs []Document) []byte {
+	l := List{Total: len(docs), Start: 1}
+	for _, d := range docs {
+		l.Add(func(dst []byte) []byte { return append(dst, d.JSON...) })
+	}
+	return l.Body()
+}

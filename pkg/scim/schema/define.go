@@ -17,6 +17,10 @@ func immutable(a *Attribute) { a.Mutability = Immutable }
 func writeOnly(a *Attribute) { a.Mutability, a.Returned = WriteOnly, Never }
 func unique(a *Attribute)    { a.Uniqueness = Server }
 
+// unreturned is for what is taken and never answered, though nothing is secret
+// about it.
+func unreturned(a *Attribute) { a.Returned = Never }
+
 func subs(as ...*Attribute) func(*Attribute) {
 	return func(a *Attribute) { a.SubAttributes = as }
 }
@@ -132,7 +136,7 @@ var Group = &Resource{
 				attr("value", String, "The member's id.", immutable, exact),
 				attr("$ref", Reference, "The member's address.", immutable, refers("User", "Group")),
 				attr("type", String, "What the member is.", immutable, canonical("User", "Group")),
-				attr("display", String, "The member's name.", readOnly),
+				attr("display", String, "The member's name, which clients may send; the member itself has it.", readOnly, unreturned),
 			)),
 		},
 	}).index(""),

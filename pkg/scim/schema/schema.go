@@ -55,7 +55,7 @@ type Attribute struct {
 	Name            string       `json:"name"`
 	Type            Type         `json:"type"`
 	MultiValued     bool         `json:"multiValued"`
-	Description     string       `json:"description"`
+	Description     string       `json:"description,omitempty"`
 	Required        bool         `json:"required"`
 	CaseExact       bool         `json:"caseExact"`
 	Mutability      string       `json:"mutability"`
