@@ -93,13 +93,14 @@ func (p *patching) merge(a *schema.Attribute, into map[string]any, value any) er
 		return err
 	}
 	more, _ := v.(map[string]any)
-	if value, ok := more["value"]; ok {
-		p.forget(a, into, value)
-	}
 	if list, ok := value.([]any); ok && len(list) == 1 {
 		value = list[0]
 	}
 	from, _ := value.(map[string]any)
+	_, named := from[schema.Spelled(from, "value")]
+	if _, given := more["value"]; given || named { // named as null, it goes
+		p.forget(a, into, more["value"])
+	}
 	for name := range from {
 		if sub := a.Sub(name); sub != nil {
 			name = sub.Name
