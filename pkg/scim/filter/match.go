@@ -122,7 +122,7 @@ func holds(op Op, have, want any, a *schema.Attribute) bool {
 		return ok && op == Equal && h == w
 	case json.Number:
 		w, ok := want.(json.Number)
-		if s, isText := want.(string); isText && s != "" && isNumber(s) {
+		if s, isText := want.(string); isText && a != nil && s != "" && isNumber(s) { // as Bind has it
 			w, ok = json.Number(s), true
 		}
 		if !ok {

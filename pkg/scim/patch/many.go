@@ -257,7 +257,7 @@ func without(have []any, at []int) []any {
 func (p *patching) described(a *schema.Attribute, f filter.Expr) (any, error) {
 	none := fault.New(fault.Invalid, "The filter chooses no value of %s.", a.Path()).Because(fault.NoTarget)
 	eqs, ok := filter.Conjunction(f)
-	if !ok {
+	if !ok || a.Type != schema.Complex && (len(eqs) > 1 || !strings.EqualFold(eqs[0].Path, "value")) {
 		return nil, none
 	}
 	if err := p.rd.Tolerate(lenience.CreatedByFilter, a.Path()); err != nil {
