@@ -49,11 +49,14 @@ const MaxHeld = 32 << 20
 // and counts what is notable but like what it has kept already. It is a value
 // in memory without a clock; it is not safe for concurrent use.
 type Collector struct {
-	dirs    map[string]*pending
-	ready   []*pending // has something to tell; the one that waits longest first
-	swept   time.Time
-	held    int
-	dropped uint64
+	dirs map[string]*pending
+	// entries and uses are the directories that have entries to tell, and those of
+	// which only the use is; the one that waits longest first. Who waits for an
+	// entry looks for it; nobody waits for a time of last use.
+	entries, uses []*pending
+	swept         time.Time
+	held          int
+	dropped       uint64
 }
 
 // NewCollector returns an empty one.
@@ -68,10 +71,19 @@ type pending struct {
 	usage   *Usage
 	budget  bucket // bytes
 
-	queued       bool
-	told, toldOf time.Time // any batch; one with the usage
-	used         time.Time // by the latest request
+	queued queue
+	told   time.Time // when the last batch was
+	used   time.Time // by the latest request
 }
+
+// queue says where a directory waits.
+type queue uint8
+
+const (
+	nowhere queue = iota
+	amongUses
+	amongEntries
+)
 
 // window is a kind of request in one directory.
 type window struct {
@@ -184,13 +196,20 @@ func (c *Collector) keep(p *pending, w *window, e Entry, fresh bool, now time.Ti
 func (c *Collector) push(p *pending, e Entry) {
 	c.held += e.size() + len(e.raw)
 	p.entries = append(p.entries, e)
-	c.queue(p)
+	c.queue(p, amongEntries)
 }
 
-func (c *Collector) queue(p *pending) {
-	if !p.queued {
-		p.queued = true
-		c.ready = append(c.ready, p)
+// queue has a directory wait. One that moves up leaves its old place behind,
+// which is passed over.
+func (c *Collector) queue(p *pending, at queue) {
+	if at <= p.queued {
+		return
+	}
+	p.queued = at
+	if at == amongEntries {
+		c.entries = append(c.entries, p)
+	} else {
+		c.uses = append(c.uses, p)
 	}
 }
 

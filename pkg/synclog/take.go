@@ -14,18 +14,26 @@ func (c *Collector) Take(n int, now time.Time) []Batch {
 		c.sweep(now)
 		c.swept = now
 	}
-	var out []Batch
-	for range len(c.ready) {
+	out := c.pop(&c.entries, amongEntries, n, now)
+	return append(out, c.pop(&c.uses, amongUses, n-len(out), now)...)
+}
+
+// pop takes from one queue. Directories that were told of just now go to its
+// end.
+func (c *Collector) pop(list *[]*pending, at queue, n int, now time.Time) (out []Batch) {
+	for range len(*list) {
 		if len(out) >= n {
 			break
 		}
-		p := c.ready[0]
-		c.ready = c.ready[1:]
-		if now.Sub(p.told) < spacing && !p.told.After(now) {
-			c.ready = append(c.ready, p)
-			continue
+		p := (*list)[0]
+		*list = (*list)[1:]
+		switch {
+		case p.queued != at: // it waits elsewhere, or was told
+		case now.Sub(p.told) < spacing && !p.told.After(now):
+			*list = append(*list, p)
+		default:
+			out = append(out, c.batch(p, now, false))
 		}
-		out = append(out, c.batch(p, now, false))
 	}
 	return out
 }
@@ -55,21 +63,21 @@ func (p *pending) counts() bool {
 // sweep queues what has become due by time and forgets what is silent.
 func (c *Collector) sweep(now time.Time) {
 	for id, p := range c.dirs {
-		due := p.usage != nil && elapsed(p.toldOf, now, usageEvery)
+		if p.usage != nil && elapsed(p.told, now, usageEvery) {
+			c.queue(p, amongUses)
+		}
 		for key, w := range p.windows {
 			switch {
 			case w.counted.Count > 0:
-				due = due || elapsed(w.since, now, countFor)
+				if elapsed(w.since, now, countFor) {
+					c.queue(p, amongEntries)
+				}
 			case now.Sub(w.used) >= forget:
 				delete(p.windows, key)
 			}
 		}
-		switch {
-		case due:
-			c.queue(p)
-		case !p.queued && p.usage == nil && len(p.windows) == 0 && now.Sub(later(p.used, p.told)) >= forget:
-			// By now the budget is full again, or nearly.
-			delete(c.dirs, id)
+		if p.queued == nowhere && p.usage == nil && len(p.windows) == 0 && now.Sub(later(p.used, p.told)) >= forget {
+			delete(c.dirs, id) // by now the budget is full again, or nearly
 		}
 	}
 }
@@ -118,9 +126,9 @@ func (c *Collector) batch(p *pending, now time.Time, all bool) Batch {
 			w.counted = Entry{}
 		}
 	}
-	p.usage, p.queued, p.told, p.toldOf = nil, false, now, now
+	p.usage, p.queued, p.told = nil, nowhere, now
 	if rest {
-		c.queue(p)
+		c.queue(p, amongEntries)
 	}
 	return b
 }

@@ -16,12 +16,21 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 )
 
-// Rate is how many messages a second one process writes at most.
-const Rate = int(time.Second/tick) * perTick
+// Rate is how many messages a second one process writes at most, and BusyRate
+// how many on a disk that is busy.
+const (
+	Rate     = int(time.Second/tick) * perTick
+	BusyRate = int(time.Second/tick) * perBusyTick
+)
 
 const (
-	tick    = 200 * time.Millisecond
-	perTick = 2
+	tick = 200 * time.Millisecond
+	// perTick messages are written in each tick, but beyond perBusyTick only while
+	// all of them took less than share: 3% of the time, so that their syncs are no
+	// burden to the log's, whatever the disk.
+	perTick     = 10
+	perBusyTick = 2
+	share       = 6 * time.Millisecond
 	// askTimeout bounds one publish.
 	askTimeout = 5 * time.Second
 	// A stream that cannot be reached is tried again after retryFirst, and then
@@ -125,20 +134,32 @@ func (r *Recorder) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.finish(nil)
+			r.finish()
 			return
 		case <-ticker.C:
 		}
-		r.mu.Lock()
-		batches := r.collector.Take(perTick, r.now())
-		r.mu.Unlock()
-		for i, b := range batches {
-			if !r.insist(ctx, b) {
-				r.finish(batches[i+1:])
-				return
-			}
+		if !r.turn(ctx) {
+			r.finish()
+			return
 		}
 	}
+}
+
+// turn writes what one tick may write; false if ctx ended.
+func (r *Recorder) turn(ctx context.Context) bool {
+	began := time.Now()
+	for n := 0; n < perBusyTick || n < perTick && time.Since(began) < share; n++ {
+		r.mu.Lock()
+		batches := r.collector.Take(1, r.now())
+		r.mu.Unlock()
+		if len(batches) == 0 {
+			return true
+		}
+		if !r.insist(ctx, batches[0]) {
+			return false
+		}
+	}
+	return true
 }
 
 // insist writes a batch, however long that takes; false if ctx ended first.
@@ -173,9 +194,9 @@ func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
 }
 
 // finish writes what is left at the end, each batch once.
-func (r *Recorder) finish(left []synclog.Batch) {
+func (r *Recorder) finish() {
 	r.mu.Lock()
-	left = append(left, r.collector.Drain(r.now())...)
+	left := r.collector.Drain(r.now())
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()

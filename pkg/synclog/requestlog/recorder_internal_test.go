@@ -22,9 +22,11 @@ type wire struct {
 	ids    []string
 	got    []synclog.Batch
 	n      int
+	slow   time.Duration // what each publish takes
 }
 
 func (w *wire) publish(ctx context.Context, _, id string, data []byte) error {
+	time.Sleep(w.slow)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n++
@@ -64,31 +66,44 @@ func refusal(dir int) synclog.Entry {
 }
 
 // TestRate: however many directories have something to tell, the server gets no
-// more than Rate messages in any second, and all is told in the end.
+// more than Rate messages in any second, BusyRate if each takes long, and all is
+// told in the end.
 func TestRate(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{}
-		r := start(Options{}, w.publish)
-		for i := range 100 {
-			for range 3 {
-				r.Record(refusal(i))
-			}
-		}
-		time.Sleep(15 * time.Second)
-		if n := w.entries(); n != 300 {
-			t.Errorf("%d of 300 requests are told", n)
-		}
-		_ = r.Stop()
-		for i := Rate; i < len(w.at); i++ {
-			if d := w.at[i].Sub(w.at[i-Rate]); d < time.Second {
-				t.Errorf("messages %d to %d in %s", i-Rate, i, d)
-			}
-		}
-		if r.Dropped() != 0 {
-			t.Errorf("%d dropped", r.Dropped())
-		}
-	})
+	for name, c := range map[string]struct {
+		slow time.Duration
+		most int
+	}{"fast disk": {0, Rate}, "usual disk": {2 * time.Millisecond, 15}, "busy disk": {20 * time.Millisecond, BusyRate}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{slow: c.slow}
+				r := start(Options{}, w.publish)
+				const directories = 200
+				for i := range directories {
+					for range 3 {
+						r.Record(refusal(i))
+					}
+				}
+				time.Sleep(time.Duration(directories/c.most+2) * time.Second)
+				if n := w.entries(); n != 3*directories {
+					t.Errorf("%d of %d requests are told", n, 3*directories)
+				}
+				_ = r.Stop()
+				// A tick's messages come at once, so a second can hold those of one tick
+				// more.
+				most := c.most + int(tick*time.Duration(c.most)/time.Second)
+				for i := most; i < len(w.at); i++ {
+					if d := w.at[i].Sub(w.at[i-most]); d < time.Second-tick {
+						t.Errorf("messages %d to %d in %s", i-most, i, d)
+					}
+				}
+				if r.Dropped() != 0 {
+					t.Errorf("%d dropped", r.Dropped())
+				}
+			})
+		})
+	}
 }
 
 // TestOutage: while the server does not answer, requests are recorded as ever
