@@ -34,6 +34,9 @@ const (
 	MaxOperations = 1000
 	// MaxBulkID is how long a bulkId may be, in bytes.
 	MaxBulkID = 256
+	// MaxID is how long the last part of a path may be, in bytes. No resource has
+	// an id as long.
+	MaxID = 512
 )
 
 // The methods of operations, as HTTP has them.
@@ -200,6 +203,10 @@ func (op *Operation) path(rd *lenience.Reading, kinds map[string]*schema.Resourc
 		case "Me":
 			return fault.New(fault.Unimplemented, "This server does not offer /Me.")
 		}
+		return fault.New(fault.NotFound, "The path of the operation leads to nothing that can be written.")
+	}
+	if len(id) > MaxID {
+		op.ID = ""
 		return fault.New(fault.NotFound, "The path of the operation leads to nothing that can be written.")
 	}
 	if (op.Method == Post) != (id == "") {

@@ -67,6 +67,7 @@ func TestParse_operation(t *testing.T) {
 		{`{"method":"DELETE","path":"/Users/"}`, fault.Invalid, fault.InvalidValue, "/Users/id"},
 		{`{"method":"POST","bulkId":"a","path":"/Printers","data":{}}`, fault.NotFound, "", "path"},
 		{`{"method":"PUT","path":"/Schemas/x","data":{}}`, fault.NotFound, "", "path"},
+		{`{"method":"DELETE","path":"/Users/` + strings.Repeat("x", 513) + `"}`, fault.NotFound, "", "path"},
 		{`{"method":"PUT","path":"//Users/x","data":{}}`, fault.NotFound, "", "path"},
 		{`{"method":"POST","bulkId":"a","path":"/Bulk","data":{}}`, fault.Invalid, fault.InvalidValue, "Bulk"},
 		{`{"method":"PATCH","path":"/Me","data":{}}`, fault.Unimplemented, "", "/Me"},

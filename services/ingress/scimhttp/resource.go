@@ -151,15 +151,17 @@ func (t *resource) wrote(r *request, status int, done commit.Result, p scim.Proj
 	if done.Row == nil {
 		return fault.New(fault.Internal, "The server failed to read back what it stored.")
 	}
+	var h scim.Head
 	if r.Request().Method == http.MethodPatch && t.patched(r.profile.Answers) == provider.WithoutBody && r.QueryParam("attributes") == "" {
-		h, err := t.head(r, directory.Empty{}, done.Row)
-		if err != nil {
+		if err := r.h.ingress.Read(r.Request().Context(), func(v directory.View) (err error) {
+			h, err = t.head(r, v, done.Row)
+			return err
+		}); err != nil {
 			return err
 		}
 		r.Response().Header().Set(headerETag, h.Version())
 		return r.NoContent(http.StatusNoContent)
 	}
-	var h scim.Head
 	var body []byte
 	if err := t.view(r, func(v directory.View) (err error) {
 		if h, err = t.head(r, v, done.Row); err == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/bulk"
 )
 
 const (
@@ -161,7 +162,7 @@ func (r *request) dispatch(t target) error {
 	default:
 		methods = routes[t.endpoint].resource
 	}
-	if len(methods) == 0 || t.beyond {
+	if len(methods) == 0 || t.beyond || len(t.id) > bulk.MaxID {
 		return fault.New(fault.NotFound, "There is no SCIM endpoint at this path.")
 	}
 	name := r.Request().Method
