@@ -79,7 +79,11 @@ func (r *request) told(status int, method, endpoint, resource string) synclog.En
 		e.ScimType, e.Detail = string(f.reason), f.detail
 	}
 	e.Cause = synclog.CauseOf(status, e.ScimType)
-	e.Profile = string(provider.Detect(r.dir.Provider, provider.Facts{Method: method, Query: r.Request().URL.RawQuery, Body: r.received}).ID)
+	named := ""
+	if r.dir != nil {
+		named = r.dir.Provider
+	}
+	e.Profile = string(provider.Detect(named, provider.Facts{Method: method, Query: r.Request().URL.RawQuery, Body: r.received}).ID)
 	return e.With(r.received)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/scim/provider"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
@@ -196,6 +197,25 @@ func TestRecordUnknown(t *testing.T) {
 	d.token = "wrong"
 	d.want(t, http.StatusUnauthorized, http.MethodGet, "/Users", nil)
 	waitFor(t, func() bool { return counted(t, reg, "rollcall_scim_unauthenticated_total", "") == 2 })
+	if r.len() != 0 {
+		t.Errorf("told %d entries of nobody", r.len())
+	}
+}
+
+// TestRecordDisabled: a provider with the right secret that meets a disabled
+// directory is told of; one with another is not.
+func TestRecordDisabled(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	d := newWorld(t, scimhttp.Config{Recorder: r}).dir(t)
+	d.must(t, directory.DisableDirectory{Organization: d.org, Directory: d.id})
+	isError(t, d.do(t, http.MethodGet, "/Users", nil), http.StatusServiceUnavailable, "")
+	waitFor(t, func() bool { return r.len() > 0 })
+	if got := r.take(); len(got) != 1 || got[0].Directory != d.id || got[0].Cause != "unavailable" || got[0].Secret == "" {
+		t.Errorf("told %+v", got)
+	}
+	d.token = "wrong"
+	isError(t, d.do(t, http.MethodGet, "/Users", nil), http.StatusUnauthorized, "")
 	if r.len() != 0 {
 		t.Errorf("told %d entries of nobody", r.len())
 	}

@@ -56,6 +56,9 @@ func (r *request) authenticate(dir string) error {
 	return r.h.ingress.Read(r.Request().Context(), func(v directory.View) error {
 		scope, err := directory.Authenticate(v, dir, hash)
 		if err != nil {
+			if fault.KindOf(err) == fault.Unavailable { // disabled; the secret is right, so its sync log says so
+				r.scope = scope
+			}
 			return err
 		}
 		dir, ok, err := directory.Get[*directory.Directory](v, directory.Make(directory.TableDirectory, scope.Directory))
