@@ -3,12 +3,67 @@ package conformance_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rollcallhq/rollcall/test/conformance/script"
 	"github.com/rollcallhq/rollcall/test/harness"
 )
+
+// number is what stands in the service's configuration.
+func number(t *testing.T, s *harness.SCIM, path string) int {
+	t.Helper()
+	n, ok := s.Must(t, http.StatusOK, http.MethodGet, "/ServiceProviderConfig", nil).At(path).(float64)
+	if !ok || n <= 0 {
+		t.Fatalf("the service does not say %s", path)
+	}
+	return int(n)
+}
+
+// bulkBounds holds that a bulk request may be as large as the configuration says
+// and no larger (RFC 7644 section 3.7.4).
+func bulkBounds(t *testing.T, x site) {
+	s := x.tenant(t, script.Setting{}).SCIM
+	bulk := func(n int, pad string) map[string]any {
+		ops := []any{}
+		for range n {
+			ops = append(ops, map[string]any{"method": "DELETE", "path": "/Users/none" + pad})
+		}
+		return map[string]any{"schemas": []string{script.URNs["BulkRequest"]}, "Operations": ops}
+	}
+	most := number(t, s, "bulk.maxOperations")
+	a := s.Must(t, http.StatusOK, http.MethodPost, "/Bulk", bulk(most, ""))
+	if ops, _ := a.At("Operations").([]any); len(ops) != most {
+		t.Errorf("%d operations are answered by %d", most, len(ops))
+	}
+	s.Must(t, http.StatusRequestEntityTooLarge, http.MethodPost, "/Bulk", bulk(most+1, ""))
+	size := number(t, s, "bulk.maxPayloadSize")
+	s.Must(t, http.StatusRequestEntityTooLarge, http.MethodPost, "/Bulk", bulk(2, strings.Repeat("x", size/2)))
+}
+
+// pageBounds holds that a page is no larger than the configuration says, by
+// either kind of paging.
+func pageBounds(t *testing.T, x site) {
+	s := x.tenant(t, script.Setting{}).SCIM
+	most, page := number(t, s, "filter.maxResults"), number(t, s, "pagination.defaultPageSize")
+	const n = 120
+	for i := 0; i < n; i += 60 {
+		ops := []any{}
+		for j := range 60 {
+			ops = append(ops, map[string]any{"method": "POST", "path": "/Users", "bulkId": strconv.Itoa(j), "data": harness.User(fmt.Sprintf("user-%d", i+j), nil)})
+		}
+		s.Must(t, http.StatusOK, http.MethodPost, "/Bulk", map[string]any{"schemas": []string{script.URNs["BulkRequest"]}, "Operations": ops})
+	}
+	for query, want := range map[string]int{
+		"": min(n, page), "?cursor=": min(n, page), "?count=100000": min(n, most), "?cursor=&count=100000": min(n, number(t, s, "pagination.maxPageSize")),
+	} {
+		a := s.Must(t, http.StatusOK, http.MethodGet, "/Users"+query, nil)
+		if got := len(idsOf(a)); got != want || a.At("totalResults") != float64(n) {
+			t.Errorf("/Users%s holds %d of %v, want %d", query, got, a.At("totalResults"), want)
+		}
+	}
+}
 
 // bodyBounds holds that what is too large or too deep is refused with an error.
 func bodyBounds(t *testing.T, x site) {

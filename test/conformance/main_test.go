@@ -8,7 +8,7 @@
 // events that it causes. test/conformance/script says how to read and write
 // them. What does not fit a conversation is a test in Go.
 //
-// All cases share one server process; each has a directory of its own. Run one
+// Cases share a server process and have a directory each. Run one
 // section with `make test PKG=./test/conformance RUN='/RFC7644/3.5.2'`.
 //
 // What must not live here: what is particular to Rollcall beyond SCIM and its
@@ -18,13 +18,12 @@ package conformance_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
-	"path"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -45,31 +44,51 @@ func TestMain(m *testing.M) {
 // site is the server that all cases share.
 type site struct{ *harness.Server }
 
+// TestLenience plays what is tolerated, on a server of its own: the sync log,
+// which it reads, shows a few directories a second.
+func TestLenience(t *testing.T) {
+	t.Parallel()
+	x := site{harness.NewServer(t).MustStart()}
+	x.playAll(t, cases(t, "testdata/lenience"))
+	t.Run("lenience/15/a refusal is noted without its password", func(t *testing.T) {
+		t.Parallel()
+		refusalNoted(t, x)
+	})
+}
+
 func TestSCIM(t *testing.T) {
 	t.Parallel()
 	x := site{harness.NewServer(t).MustStart()}
-	for _, c := range cases(t) {
-		t.Run(c.Name(), func(t *testing.T) {
-			t.Parallel()
-			x.play(t, c)
-		})
-	}
+	x.playAll(t, cases(t, "testdata/rfc7643", "testdata/rfc7644", "testdata/rfc9865", "testdata/providers"))
 	for name, test := range map[string]func(*testing.T, site){
-		"RFC7643/7/random values of every attribute come back": roundTrip,
-		"RFC7643/7/every attribute can be filtered by":         filterEach,
-		"RFC7644/2/a secret opens one directory":               oneDirectory,
-		"RFC7644/2/a disabled directory is closed":             disabledDirectory,
-		"RFC7644/6/directories do not see each other":          isolation,
-		"RFC7644/3.3/one of many creations of a name wins":     oneWinner,
-		"RFC7644/3.5.2/members added at once are all kept":     manyMembers,
-		"RFC7644/3.14/one of many conditional writes wins":     oneVersion,
-		"RFC7644/3.4.2.4/pages by index hold everything once":  indexWalk,
-		"RFC9865/2/pages by cursor hold everything once":       cursorWalk,
-		"RFC7644/3.12/bodies are bounded":                      bodyBounds,
+		"RFC7643/7/random values of every attribute come back":  roundTrip,
+		"RFC7643/7/every attribute can be filtered by":          filterEach,
+		"RFC7644/2/a secret opens one directory":                oneDirectory,
+		"RFC7644/2/a disabled directory is closed":              disabledDirectory,
+		"RFC7644/6/directories do not see each other":           isolation,
+		"RFC7644/3.3/one of many creations of a name wins":      oneWinner,
+		"RFC7644/3.5.2/members added at once are all kept":      manyMembers,
+		"RFC7644/3.14/one of many conditional writes wins":      oneVersion,
+		"RFC7644/3.4.2.4/pages by index hold everything once":   indexWalk,
+		"RFC9865/2/pages by cursor hold everything once":        cursorWalk,
+		"RFC7644/3.7.4/bulk is bounded as the service says":     bulkBounds,
+		"RFC7644/3.4.2.4/pages are bounded as the service says": pageBounds,
+		"RFC7644/3.12/bodies are bounded":                       bodyBounds,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, x)
+		})
+	}
+}
+
+// playAll plays each case as a test.
+func (x site) playAll(t *testing.T, all []script.Case) {
+	t.Helper()
+	for _, c := range all {
+		t.Run(c.Name(), func(t *testing.T) {
+			t.Parallel()
+			x.play(t, c)
 		})
 	}
 }
@@ -82,7 +101,7 @@ func (x site) play(t *testing.T, c script.Case) {
 	told := x.listen(t, tenant, c)
 	err := c.Play(t.Context(), do(tenant.SCIM), names)
 	if err == nil {
-		err = told(names)
+		err = errors.Join(told(names), x.noted(t, tenant, c, names))
 	}
 	if err != nil {
 		t.Error(err)
@@ -154,38 +173,33 @@ func do(s *harness.SCIM) script.Do {
 	}
 }
 
-// cases reads all scripts.
-func cases(t *testing.T) []script.Case {
+// cases reads the scripts in the folders.
+func cases(t *testing.T, folders ...string) []script.Case {
 	t.Helper()
 	var all []script.Case
 	names := map[string]string{}
-	root := os.DirFS("testdata")
-	err := fs.WalkDir(root, ".", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path.Ext(p) != ".scim" {
-			return err
+	for _, folder := range folders {
+		files, err := filepath.Glob(folder + "/*.scim")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("there are no scripts in %s: %v", folder, err)
 		}
-		f, err := root.Open(p)
-		if err != nil {
-			return err
-		}
-		found, err := script.Parse(p, f)
-		if err := f.Close(); err != nil {
-			return err
-		}
-		for _, c := range found {
-			if at, twice := names[c.Name()]; twice {
-				return fmt.Errorf("%s and %s both hold %s", at, p, c.Name())
+		for _, file := range files {
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
 			}
-			names[c.Name()] = p
+			found, err := script.Parse(file, f)
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range found {
+				if at, twice := names[c.Name()]; twice {
+					t.Fatalf("%s and %s both hold %s", at, file, c.Name())
+				}
+				names[c.Name()] = file
+			}
+			all = append(all, found...)
 		}
-		all = slices.Concat(all, found)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(all) == 0 {
-		t.Fatal("there are no scripts")
 	}
 	return all
 }

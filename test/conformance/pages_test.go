@@ -19,7 +19,7 @@ const population = 37
 func populate(t *testing.T, s *harness.SCIM) (ids []string) {
 	t.Helper()
 	for i := range population {
-		ids = append(ids, s.Create(t, "/Users", harness.User(fmt.Sprintf("user-%02d", i*7%population), map[string]any{"title": strconv.Itoa(i%3)})))
+		ids = append(ids, s.Create(t, "/Users", harness.User(fmt.Sprintf("user-%02d", i*7%population), map[string]any{"title": strconv.Itoa(i % 3)})))
 	}
 	slices.Sort(ids)
 	return ids

@@ -28,6 +28,8 @@
 //	SUBJECT VERB X  what the answer says, see Check
 //	! TYPE N        a public event that the exchange causes, with its own checks
 //	                on the event's data
+//	? tolerated CAUSE PATH  what the sync log says of the exchange; a case that
+//	? refused CAUSE         has such lines has them for all that the log says
 //
 // Settings and headers before the first case hold for all cases of the file. In
 // paths, bodies, headers and checks {name} stands for what was saved under the

@@ -52,6 +52,7 @@ type Step struct {
 	Status, Types []string // alternatives; no Types: the answer has no scimType
 	Checks        []Check
 	Events        []Event
+	Notes         []Note
 }
 
 // Event is a public event that a step causes.
@@ -62,11 +63,21 @@ type Event struct {
 	Checks   []Check
 }
 
+// Note is what a step leaves in the sync log: a request that was refused, or a
+// deviation that was tolerated.
+type Note struct {
+	Line    int
+	Refused bool
+	Cause   string
+	Path    string // "" is any
+}
+
 var (
 	fieldLine  = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*):(?: (.*))?$`)
 	checkLine  = regexp.MustCompile(`^(\S+)\s+(=|!=|~|!~|absent|present|empty|as|count|unordered|has|lacks)(?:\s+(.*))?$`)
 	createLine = regexp.MustCompile(`^\+ (user|group) (\w+)(?: (.*))?$`)
 	statusLine = regexp.MustCompile(`^< ([0-9|]+)(?: ([A-Za-z|]+))?$`)
+	noteLine   = regexp.MustCompile(`^\? (refused|tolerated) (\w+)(?: (\S+))?$`)
 	eventLine  = regexp.MustCompile(`^! (\w+) (\w+)$`)
 )
 
@@ -165,6 +176,13 @@ func (p *reader) read(s string) error {
 		if m[2] != "" {
 			st.Types = strings.Split(m[2], "|")
 		}
+		return nil
+	case "?":
+		m := noteLine.FindStringSubmatch(s)
+		if m == nil || p.step() == nil {
+			return fmt.Errorf("a note is ? refused CAUSE or ? tolerated CAUSE PATH, behind an answer")
+		}
+		p.step().Notes = append(p.step().Notes, Note{Line: p.line, Refused: m[1] == "refused", Cause: m[2], Path: m[3]})
 		return nil
 	case "!":
 		m := eventLine.FindStringSubmatch(s)

@@ -145,3 +145,40 @@ func Compare(caused []Event, told []Told, names Names) error {
 	}
 	return errors.Join(all...)
 }
+
+// CompareNotes returns how the sync log differs from what the case says of it.
+// The log joins requests that are alike, so what is compared is which causes
+// there are, and where.
+func (c *Case) CompareNotes(logged []Note, names Names) error {
+	var all []error
+	var want []Note
+	for _, st := range c.Steps {
+		for _, n := range st.Notes {
+			n.Path = names.Fill(n.Path)
+			want = append(want, n)
+		}
+	}
+	matches := func(w, l Note) bool {
+		return w.Refused == l.Refused && w.Cause == l.Cause && (w.Path == "" || strings.EqualFold(w.Path, l.Path))
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(logged, func(l Note) bool { return matches(w, l) }) {
+			all = append(all, fmt.Errorf("line %d: the sync log does not say %s", w.Line, w))
+		}
+	}
+	for _, l := range logged {
+		if !slices.ContainsFunc(want, func(w Note) bool { return matches(w, l) }) {
+			all = append(all, fmt.Errorf("the sync log says %s", l))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// String is the note as a script has it.
+func (n Note) String() string {
+	kind := "tolerated"
+	if n.Refused {
+		kind = "refused"
+	}
+	return strings.TrimSpace("? " + kind + " " + n.Cause + " " + n.Path)
+}

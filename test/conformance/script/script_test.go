@@ -99,6 +99,8 @@ func TestParse_refusals(t *testing.T) {
 		"a creation of something else":    "== RFC/1 x\n+ robot r2 {}\n",
 		"a creation from no JSON":         "== RFC/1 x\n+ user mara {\n",
 		"an event of nobody":              "== RFC/1 x\n> GET /Users\n< 200\n! user_created\n",
+		"a note of nothing":               "== RFC/1 x\n> GET /Users\n< 200\n? tolerated\n",
+		"a note of another kind":          "== RFC/1 x\n> GET /Users\n< 200\n? ignored string_boolean\n",
 	} {
 		if _, err := script.Parse("a.scim", strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), "a.scim:") {
 			t.Errorf("%s: the error is %v", name, err)
@@ -238,6 +240,39 @@ func TestCompare(t *testing.T) {
 		"another payload":            {[]script.Told{event("1", "user_created", active), event("2", "user_created", renamed), event("1", "user_updated", renamed)}, "/active is null"},
 	} {
 		err := script.Compare(s.Causes(names), c.told, names)
+		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCompareNotes(t *testing.T) {
+	t.Parallel()
+	s := parse(t, `== RFC/1 x
+> GET /a
+< 200
+? tolerated string_boolean active
+? tolerated unknown_extension {Enterprise}
+> GET /b
+< 400
+? refused invalid_value
+`)
+	names := script.NewNames(nil)
+	all := []script.Note{
+		{Refused: true, Cause: "invalid_value"}, {Cause: "string_boolean", Path: "active"}, {Cause: "string_boolean", Path: "active"},
+		{Cause: "unknown_extension", Path: script.URNs["Enterprise"]},
+	}
+	for name, c := range map[string]struct {
+		logged []script.Note
+		wrong  string
+	}{
+		"as it should be": {all, ""},
+		"one is missing":  {all[1:], "does not say ? refused invalid_value"},
+		"one too many":    {append(all[:4:4], script.Note{Cause: "dotted_name", Path: "name.givenName"}), "the sync log says ? tolerated dotted_name name.givenName"},
+		"another path":    {append(all[:3:3], script.Note{Cause: "unknown_extension", Path: "urn:x"}), "does not say ? tolerated unknown_extension"},
+		"another kind":    {append(all[1:4:4], script.Note{Cause: "invalid_value"}), "does not say ? refused invalid_value"},
+	} {
+		err := s.CompareNotes(c.logged, names)
 		if (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
 			t.Errorf("%s: %v", name, err)
 		}
