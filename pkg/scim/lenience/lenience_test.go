@@ -2,6 +2,7 @@ package lenience_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -75,5 +76,34 @@ func TestReading_strict(t *testing.T) {
 		if got := r.Deviations(); len(got) != 0 {
 			t.Errorf("what is refused is remembered as tolerated: %v", got)
 		}
+	}
+}
+
+// Every cause is in the documentation, with the reason that a strict directory
+// refuses it for.
+func TestCauses_documented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../deployments/docs/conformance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| `") && len(cells) == 4 {
+			rows[strings.Trim(cells[0], "| `")] = strings.Trim(cells[3], "| `\n")
+		}
+	}
+	for _, c := range lenience.Causes() {
+		refusal := fault.Of((&lenience.Reading{Strict: true}).Tolerate(c, "x"))
+		if got := rows[string(c)]; got != string(refusal.Reason) {
+			t.Errorf("%s is documented as %q, and refused as %q", c, got, refusal.Reason)
+		}
+		if m := c.Meaning(); m == "" || strings.HasSuffix(m, ".") {
+			t.Errorf("%s means %q, which is no part of a sentence", c, m)
+		}
+		delete(rows, string(c))
+	}
+	if len(rows) > 0 {
+		t.Errorf("no causes any more: %v", rows)
 	}
 }
