@@ -159,6 +159,9 @@ func memberID(rd *lenience.Reading, e any) (id string, err error) {
 		}
 		return e, err
 	case map[string]any:
+		if id, ok := e["value"].(string); ok && plainMember(e) {
+			return id, nil
+		}
 		for _, name := range slices.Sorted(maps.Keys(e)) {
 			sub := schema.Group.Core.Attribute("members").Sub(name)
 			if sub == nil {
@@ -183,4 +186,18 @@ func memberID(rd *lenience.Reading, e any) (id string, err error) {
 		return id, nil
 	}
 	return "", fault.New(fault.Invalid, "members must be a list of objects with a value.").Because(fault.InvalidValue)
+}
+
+// plainMember reports whether a member has only the names that one should have,
+// in the schema's spelling. Nearly all have, and a request may hold a hundred
+// thousand.
+func plainMember(m map[string]any) bool {
+	for name := range m {
+		switch name {
+		case "value", "$ref", "type", "display":
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -51,6 +51,24 @@ func BenchmarkSplitMembers(b *testing.B) {
 	}
 }
 
+// All members of a large group at once: as many as fit into a body.
+func BenchmarkSplitMembers_replace(b *testing.B) {
+	ids := make([]string, 80_000)
+	for i := range ids {
+		ids[i] = fmt.Sprintf(`{"value":"diruser_%018d"}`, i)
+	}
+	req, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, patchOp, `{"op":"replace","path":"members","value":[`+strings.Join(ids, ",")+`]}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, members, err := patch.SplitMembers(nil, patch.Group, req.Operations); err != nil || len(members[0].IDs) != len(ids) {
+			b.Fatal(err)
+		}
+	}
+}
+
 // worst are the requests that ask for the most work: as many operations as are
 // allowed, on a resource with as many values as are allowed. Each must be refused
 // or done within some 50 ms, since the owner of a log decides one after the
