@@ -52,6 +52,11 @@ func data() map[string]any {
 	}
 	off := connection
 	off.Enabled = false
+	role := public.Role{
+		ID: "role_100000000000000001", Version: 1, OrganizationID: head.OrganizationID, Name: "editor", DisplayName: "Editor & <chief>", Description: "Edits",
+		Extends: "member", Permissions: []string{"posts:write"},
+	}
+	permission := public.Permission{ID: "perm_100000000000000001", Version: 1, Name: "posts:write", Description: "Writes & <edits>"}
 	return map[string]any{
 		string(public.UserCreated):                full,
 		string(public.UserUpdated) + "-bare":      bare,
@@ -67,6 +72,12 @@ func data() map[string]any {
 		string(public.OrganizationCreated):        organization,
 		string(public.OrganizationUpdated):        organization,
 		string(public.OrganizationDeleted):        gone,
+		string(public.RoleCreated):                role,
+		string(public.RoleUpdated):                role,
+		string(public.RoleDeleted):                public.Role{ID: role.ID, Version: 3, Name: role.Name, Permissions: []string{}},
+		string(public.PermissionCreated):          permission,
+		string(public.PermissionUpdated):          permission,
+		string(public.PermissionDeleted):          permission,
 	}
 }
 

@@ -201,6 +201,7 @@ func init() {
 	register[ContinueFanout]()
 	register[CreateRole]()
 	register[UpdateRole]()
+	register[ChangeRolePermissions]()
 	register[DeleteRole]()
 	register[ChangeDefaultRoles]()
 	register[CreatePermission]()

@@ -96,9 +96,16 @@ func permission(v View, name string) (*Permission, error) {
 // Errors: fault.NotFound.
 func PermissionNamed(v View, name string) (*Permission, error) { return permission(v, name) }
 
-// EffectivePermissions returns the permissions of a role and of those that it
-// extends, each once, the role's own first. Those that were deleted are left out.
-func EffectivePermissions(v View, r *Role) (all []*Permission, err error) {
+// Held is a permission, and the name of the role that it is in.
+type Held struct {
+	*Permission
+	Role string
+}
+
+// PermissionsOf returns the permissions of a role, and with all those of the
+// roles that it extends, each once, the role's own first. Those that were deleted
+// are left out.
+func PermissionsOf(v View, r *Role, all bool) (held []Held, err error) {
 	seen := map[string]bool{}
 	for range maxExtends + 1 {
 		for _, id := range r.Permissions {
@@ -108,10 +115,10 @@ func EffectivePermissions(v View, r *Role) (all []*Permission, err error) {
 			}
 			if ok && !seen[id] {
 				seen[id] = true
-				all = append(all, p)
+				held = append(held, Held{p, r.Name})
 			}
 		}
-		if r.Extends == "" {
+		if !all || r.Extends == "" {
 			break
 		}
 		base, ok, err := RoleOf(v, r.Extends)
@@ -123,7 +130,7 @@ func EffectivePermissions(v View, r *Role) (all []*Permission, err error) {
 		}
 		r = base
 	}
-	return all, nil
+	return held, nil
 }
 
 func checkPermissionName(s string) error {

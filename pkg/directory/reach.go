@@ -30,30 +30,25 @@ func usersOf(v View, org string) ([]Key, error) {
 // directories that assign it, or one whose place it took, and those whose
 // default it is.
 func holders(v View, role string) ([]Key, error) {
+	ids, err := inPlaceOf(v, role)
+	if err != nil {
+		return nil, err
+	}
 	var over []Key
-	seen := map[string]bool{role: true}
-	for next := []string{role}; len(next) > 0; next = next[1:] {
+	for _, id := range ids {
 		var scopes []string
-		for _, scan := range []struct {
-			t    Table
-			take func(string)
-		}{
-			{TableRoleUse, func(dir string) { over = append(over, Make(TableUser, dir)) }},
-			{TableRoleDefault, func(org string) { scopes = append(scopes, org) }},
-			{TableRoleHeir, func(old string) {
-				if !seen[old] {
-					seen[old] = true
-					next = append(next, old)
-				}
-			}},
-		} {
-			prefix := Make(scan.t, next[0])
-			if err := v.Scan(prefix, "", func(k Key, _ Row) bool {
-				scan.take(k.from(prefix))
-				return true
-			}); err != nil {
-				return nil, err
-			}
+		uses, defaults := Make(TableRoleUse, id), Make(TableRoleDefault, id)
+		if err := v.Scan(uses, "", func(k Key, _ Row) bool {
+			over = append(over, Make(TableUser, k.from(uses)))
+			return true
+		}); err != nil {
+			return nil, err
+		}
+		if err := v.Scan(defaults, "", func(k Key, _ Row) bool {
+			scopes = append(scopes, k.from(defaults))
+			return true
+		}); err != nil {
+			return nil, err
 		}
 		for _, org := range scopes {
 			users, err := usersOf(v, org)

@@ -1,7 +1,9 @@
 package directory
 
 import (
+	"errors"
 	"slices"
+	"strings"
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -38,6 +40,14 @@ type (
 		Extends      *string   `json:"extends,omitempty"` // empty: none
 		Permissions  *[]string `json:"permissions,omitempty"`
 	}
+	// ChangeRolePermissions adds permissions to a role and takes others out, by
+	// name.
+	ChangeRolePermissions struct {
+		Organization string   `json:"organization,omitempty"`
+		Name         string   `json:"name"`
+		Add          []string `json:"add,omitempty"`
+		Remove       []string `json:"remove,omitempty"`
+	}
 	// DeleteRole ends a role. One that is assigned, extended or a default needs
 	// another that takes its place.
 	DeleteRole struct {
@@ -54,10 +64,11 @@ type (
 	}
 )
 
-func (CreateRole) name() string         { return "CreateRole" }
-func (UpdateRole) name() string         { return "UpdateRole" }
-func (DeleteRole) name() string         { return "DeleteRole" }
-func (ChangeDefaultRoles) name() string { return "ChangeDefaultRoles" }
+func (CreateRole) name() string            { return "CreateRole" }
+func (UpdateRole) name() string            { return "UpdateRole" }
+func (ChangeRolePermissions) name() string { return "ChangeRolePermissions" }
+func (DeleteRole) name() string            { return "DeleteRole" }
+func (ChangeDefaultRoles) name() string    { return "ChangeDefaultRoles" }
 
 func (c CreateRole) decide(d *decision) error {
 	if c.Organization != "" {
@@ -118,6 +129,39 @@ func (c UpdateRole) decide(d *decision) error {
 	return d.emit(r.event(), e)
 }
 
+func (c ChangeRolePermissions) decide(d *decision) error {
+	r, err := ownRole(d.view, c.Organization, c.Name)
+	if err != nil {
+		return err
+	}
+	d.resource = Make(TableRole, r.ID)
+	p := r.RoleProfile
+	p.Permissions = slices.Clone(p.Permissions)
+	for _, name := range c.Remove {
+		perm, err := permission(d.view, name)
+		if err != nil {
+			return err
+		}
+		p.Permissions = slices.DeleteFunc(p.Permissions, func(id string) bool { return id == perm.ID })
+	}
+	for _, name := range c.Add {
+		perm, err := permission(d.view, name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(p.Permissions, perm.ID) {
+			p.Permissions = append(p.Permissions, perm.ID)
+		}
+	}
+	if len(p.Permissions) > MaxRolePermissions {
+		return fault.New(fault.Invalid, "The role would have %d permissions; at most %d are allowed.", len(p.Permissions), MaxRolePermissions)
+	}
+	if sameRole(p, r.RoleProfile) {
+		return nil
+	}
+	return d.emit(r.event(), events.RoleUpdated{RoleProfile: p})
+}
+
 func (c DeleteRole) decide(d *decision) error {
 	r, err := ownRole(d.view, c.Organization, c.Name)
 	if err != nil {
@@ -148,16 +192,22 @@ func (c DeleteRole) decide(d *decision) error {
 
 // held says what needs the role, empty if nothing does.
 func (r *Role) held(v View) (string, error) {
-	for _, f := range []struct {
-		prefix Key
-		text   string
-	}{
-		{Make(TableRoleUse, r.ID), "is assigned to groups"},
-		{Make(TableRoleExtends, r.ID), "is extended by other roles"},
-		{Make(TableRoleDefault, r.ID), "is a default role"},
-	} {
-		if found, err := anyKey(v, f.prefix); err != nil || found {
-			return f.text, err
+	ids, err := inPlaceOf(v, r.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, id := range ids {
+		for _, f := range []struct {
+			prefix Key
+			text   string
+		}{
+			{Make(TableRoleUse, id), "is assigned to groups"},
+			{Make(TableRoleExtends, id), "is extended by other roles"},
+			{Make(TableRoleDefault, id), "is a default role"},
+		} {
+			if found, err := anyKey(v, f.prefix); err != nil || found {
+				return f.text, err
+			}
 		}
 	}
 	return "", nil
@@ -336,6 +386,47 @@ func RoleOf(v View, id string) (*Role, bool, error) {
 		id = r.Heir
 	}
 	return nil, false, nil
+}
+
+// Dependents returns the roles that extend a role, or one whose place it took, in
+// the order of their ids.
+func Dependents(v View, id string) ([]*Role, error) {
+	ids, err := inPlaceOf(v, id)
+	if err != nil {
+		return nil, err
+	}
+	var deps []*Role
+	for _, id := range ids {
+		var failed error
+		if err := v.Scan(Make(TableRoleExtends, id), "", func(k Key, _ Row) bool {
+			r, ok, err := get[*Role](v, Make(TableRole, k.Last()))
+			if failed = err; ok && r.Deleted.IsZero() {
+				deps = append(deps, r)
+			}
+			return failed == nil
+		}); err != nil || failed != nil {
+			return nil, errors.Join(err, failed)
+		}
+	}
+	slices.SortFunc(deps, func(a, b *Role) int { return strings.Compare(a.ID, b.ID) })
+	return deps, nil
+}
+
+// inPlaceOf returns a role's id and those of the deleted roles whose place it
+// took.
+func inPlaceOf(v View, id string) ([]string, error) {
+	ids := []string{id}
+	for i := 0; i < len(ids); i++ {
+		if err := v.Scan(Make(TableRoleHeir, ids[i]), "", func(k Key, _ Row) bool {
+			if old := k.Last(); !slices.Contains(ids, old) {
+				ids = append(ids, old)
+			}
+			return true
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
 }
 
 // Defaults returns the default roles by id: those of all, or the member's of one

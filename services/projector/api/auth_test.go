@@ -136,7 +136,7 @@ func TestUnimplemented(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"AssignGroupsForDirectory", "AssignRoles", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
+		"AssignGroupsForDirectory", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
 		"GetOrganizationUserManagementSetting", "GetPortalLinks", "RegenerateDirectorySecret", "SearchOrganization", "TriggerDirectorySync",
 		"UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain", "UpdateOrganizationSettings",
 		"UpsertUserManagementSettings", "VerifyDomain",
@@ -148,7 +148,7 @@ func TestUnimplemented(t *testing.T) {
 		t.Errorf("REST: %d %v", st, m)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.token)
-	err := s.grpc.Invoke(ctx, "/scalekit.v1.roles.RolesService/ListRoles", &dynamicEmpty{}, &dynamicEmpty{}, grpc.ForceCodec(emptyCodec{}))
+	err := s.grpc.Invoke(ctx, "/scalekit.v1.connections.ConnectionService/ListConnections", &dynamicEmpty{}, &dynamicEmpty{}, grpc.ForceCodec(emptyCodec{}))
 	if status.Code(err) != codes.Unimplemented {
 		t.Errorf("a service that there is not: %v", err)
 	}

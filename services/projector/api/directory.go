@@ -184,6 +184,10 @@ func (s *directoryService) message(v directory.View, d *directory.Directory) (*d
 	if err != nil {
 		return nil, err
 	}
+	assigned, err := assignmentsOf(v, d.ID)
+	if err != nil {
+		return nil, err
+	}
 	return &directories.Directory{
 		Id: d.ID, Name: d.Name, OrganizationId: d.Organization, Enabled: d.Enabled,
 		DirectoryType:     directories.DirectoryType(directories.DirectoryType_value[d.Kind]),
@@ -196,7 +200,7 @@ func (s *directoryService) message(v directory.View, d *directory.Directory) (*d
 			TotalUsers: clamp(n.Users), TotalGroups: clamp(n.Groups),
 			GroupUpdatedAt: stamp(n.GroupsUpdated), UserUpdatedAt: stamp(n.UsersUpdated),
 		},
-		RoleAssignments: &directories.RoleAssignments{}, AttributeMappings: wireMappings(d),
+		RoleAssignments: assigned, AttributeMappings: wireMappings(d),
 		Status: setup(d, n, len(secrets)).String(), GroupsTracked: "ALL",
 	}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
@@ -42,6 +43,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		directories.RegisterDirectoryServiceHandlerServer(ctx, mux, s.directories),
 		domains.RegisterDomainServiceHandlerServer(ctx, mux, s.domains),
 		organizations.RegisterOrganizationServiceHandlerServer(ctx, mux, s.organizations),
+		roles.RegisterRolesServiceHandlerServer(ctx, mux, s.roles),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerServer(ctx, mux, s.endpoints),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerServer(ctx, mux, s.policies),
 		rollcallv1.RegisterDirectorySchemaServiceHandlerServer(ctx, mux, s.schemas),
@@ -56,7 +58,8 @@ func newGateway(c *core, s services) (http.Handler, error) {
 // created answers 201 where the documented API does.
 func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	switch m.(type) {
-	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse:
+	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse,
+		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse:
 		w.WriteHeader(http.StatusCreated)
 	}
 	return nil

@@ -18,6 +18,7 @@ const (
 	listEndpoints     listKind = 'e'
 	listDeliveries    listKind = 'd'
 	listSyncLog       listKind = 's'
+	listPermissions   listKind = 'p'
 )
 
 // cursor is a place in a list: everything behind an id, or the page before one.

@@ -11,6 +11,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories/directoriesconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains/domainsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations/organizationsconnect"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles/rolesconnect"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
@@ -49,6 +50,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(directoriesconnect.NewDirectoryServiceHandler(s.directories, options...))
 	serve(domainsconnect.NewDomainServiceHandler(s.domains, options...))
 	serve(organizationsconnect.NewOrganizationServiceHandler(s.organizations, options...))
+	serve(rolesconnect.NewRolesServiceHandler(s.roles, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))

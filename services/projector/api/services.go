@@ -5,6 +5,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 )
 
 // services are the implementation. Each embeds what answers "unimplemented" for
@@ -19,6 +20,7 @@ type services struct {
 	schemas       *schemaService
 	mappings      *mappingService
 	syncLog       *syncLogService
+	roles         *roleService
 }
 
 func newServices(c *core) services {
@@ -31,6 +33,7 @@ func newServices(c *core) services {
 		schemas:       &schemaService{core: c},
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
+		roles:         &roleService{core: c},
 	}
 }
 
@@ -41,6 +44,11 @@ type organizationService struct {
 
 type directoryService struct {
 	directories.UnimplementedDirectoryServiceServer
+	core *core
+}
+
+type roleService struct {
+	roles.UnimplementedRolesServiceServer
 	core *core
 }
 
