@@ -253,7 +253,7 @@ func TestHeld(t *testing.T) {
 	if c.Dropped() == 0 {
 		t.Error("nothing was dropped")
 	}
-	if got := total(entries(c.Drain(noon))); got+int(c.Dropped()) != n { //nolint:gosec // a small count
+	if got := total(entries(c.Drain(noon))); got+int(c.Dropped()) != n {
 		t.Errorf("%d told and %d dropped, of %d", got, c.Dropped(), n)
 	}
 	if c.Held() != 0 {
@@ -392,7 +392,7 @@ func TestCollectProperty(t *testing.T) {
 				t.Fatalf("%s: %d of %d requests are counted", d, used[d], requests[d])
 			}
 		}
-		if lost != int(c.Dropped()) || c.Held() != 0 { //nolint:gosec // a small count
+		if lost != int(c.Dropped()) || c.Held() != 0 {
 			t.Fatalf("%d are lost, %d dropped, %d bytes held", lost, c.Dropped(), c.Held())
 		}
 	})

@@ -124,9 +124,20 @@ func TestCauseOf(t *testing.T) {
 		scimType string
 		want     string
 	}{
-		{200, "", ""}, {304, "", ""}, {200, "invalidValue", ""}, {400, "invalidValue", "invalid_value"}, {400, "", "invalid"}, {404, "", "not_found"},
-		{409, "uniqueness", "uniqueness"}, {412, "", "precondition_failed"}, {415, "", "unsupported_media_type"}, {418, "", "refused"},
-		{429, "", "too_many_requests"}, {500, "", "internal"}, {503, "", "unavailable"}, {599, "", "internal"},
+		{200, "", ""},
+		{304, "", ""},
+		{200, "invalidValue", ""},
+		{400, "invalidValue", "invalid_value"},
+		{400, "", "invalid"},
+		{404, "", "not_found"},
+		{409, "uniqueness", "uniqueness"},
+		{412, "", "precondition_failed"},
+		{415, "", "unsupported_media_type"},
+		{418, "", "refused"},
+		{429, "", "too_many_requests"},
+		{500, "", "internal"},
+		{503, "", "unavailable"},
+		{599, "", "internal"},
 	} {
 		if got := synclog.CauseOf(c.status, c.scimType); got != c.want {
 			t.Errorf("CauseOf(%d, %q) = %q, want %q", c.status, c.scimType, got, c.want)

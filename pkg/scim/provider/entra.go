@@ -5,14 +5,25 @@ import "github.com/rollcallhq/rollcall/pkg/scim/lenience"
 // Both forms of Entra share what its admin console does.
 var (
 	entraMappings = []Mapping{
-		{"userPrincipalName", "userName"}, {"mailNickname or objectId", "externalId"}, {"Switch([IsSoftDeleted], …)", "active"}, {"displayName", "displayName"},
-		{"givenName", "name.givenName"}, {"surname", "name.familyName"}, {"mail", `emails[type eq "work"].value`}, {"jobTitle", "title"},
-		{"mobile", `phoneNumbers[type eq "mobile"].value`}, {"telephoneNumber", `phoneNumbers[type eq "work"].value`}, {"facsimileTelephoneNumber", `phoneNumbers[type eq "fax"].value`},
-		{"physicalDeliveryOfficeName", `addresses[type eq "other"].formatted`}, {"city, state, …", `addresses[type eq "work"].locality, .region, …`}, {"preferredLanguage", "preferredLanguage"},
+		{"userPrincipalName", "userName"},
+		{"mailNickname or objectId", "externalId"},
+		{"Switch([IsSoftDeleted], …)", "active"},
+		{"displayName", "displayName"},
+		{"givenName", "name.givenName"},
+		{"surname", "name.familyName"},
+		{"mail", `emails[type eq "work"].value`},
+		{"jobTitle", "title"},
+		{"mobile", `phoneNumbers[type eq "mobile"].value`},
+		{"telephoneNumber", `phoneNumbers[type eq "work"].value`},
+		{"facsimileTelephoneNumber", `phoneNumbers[type eq "fax"].value`},
+		{"physicalDeliveryOfficeName", `addresses[type eq "other"].formatted`},
+		{"city, state, …", `addresses[type eq "work"].locality, .region, …`},
+		{"preferredLanguage", "preferredLanguage"},
 		{"employeeId", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber"},
 		{"department", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department"},
 		{"manager", "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager"},
-		{"displayName of a group", "displayName (group)"}, {"objectId of a group", "externalId (group)"},
+		{"displayName of a group", "displayName (group)"},
+		{"objectId of a group", "externalId (group)"},
 	}
 	entraMatching = []string{
 		`userName eq "mara@acme.example"`, `externalId eq "mara"`, `emails[type eq "work"].value eq "mara@acme.example"`,

@@ -41,11 +41,11 @@ func openStill(t testing.TB, last uint64) *History {
 	return h
 }
 
-func fill(t testing.TB, h *History, n int, make func(i int) synclog.Entry) {
+func fill(t testing.TB, h *History, n int, entry func(i int) synclog.Entry) {
 	t.Helper()
 	var list []synclog.Stored
 	for i := range n {
-		list = append(list, synclog.Stored{Seq: uint64(i) + 1, Batch: synclog.Batch{Organization: "org_1", Directory: "dir_1", Entries: []synclog.Entry{make(i)}}}) //nolint:gosec // small
+		list = append(list, synclog.Stored{Seq: uint64(i) + 1, Batch: synclog.Batch{Organization: "org_1", Directory: "dir_1", Entries: []synclog.Entry{entry(i)}}})
 		if len(list) == batchMessages || i == n-1 {
 			if err := h.write(list); err != nil {
 				t.Fatal(err)
@@ -167,7 +167,7 @@ func TestForget(t *testing.T) {
 func BenchmarkList(b *testing.B) {
 	const n = MaxEntries
 	h := openStill(b, n)
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a benchmark
+	r := rand.New(rand.NewPCG(1, 2))
 	fill(b, h, n, func(i int) synclog.Entry {
 		return synclog.Entry{
 			At: noon.Add(time.Duration(i) * time.Second), Method: "PATCH", Endpoint: "Users", Resource: fmt.Sprint("diruser_", r.IntN(n)), Status: []int{200, 200, 200, 404}[r.IntN(4)],

@@ -143,7 +143,7 @@ func makeBuckets(tx *bolt.Tx) error {
 // fits starts the file over if it was folded from another stream, or from more
 // than the stream has now.
 func (h *History) fits(e synclog.Extent) error {
-	stream := binary.BigEndian.AppendUint64(nil, uint64(e.Created.UnixNano())) //nolint:gosec // compared only
+	stream := binary.BigEndian.AppendUint64(nil, uint64(e.Created.UnixNano()))
 	return h.db.Update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
 		known := meta.Get(streamKey)

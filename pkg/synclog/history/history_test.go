@@ -99,7 +99,7 @@ func follow(t testing.TB, path string, s history.Source) (*history.History, func
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Follow(ctx) }()
 	var once sync.Once
@@ -122,7 +122,7 @@ func follow(t testing.TB, path string, s history.Source) (*history.History, func
 func everything(t testing.TB, h *history.History, q synclog.Query) (all []synclog.Entry) {
 	t.Helper()
 	for range 10_000 {
-		p, err := h.List(context.Background(), q)
+		p, err := h.List(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +147,7 @@ func batch(dir string, es ...synclog.Entry) synclog.Batch {
 	return synclog.Batch{Organization: "org_1", Directory: dir, Entries: es, Usage: &synclog.Usage{Requests: len(es), Last: noon}}
 }
 
-var comparable = cmp.Options{cmpopts.IgnoreUnexported(synclog.Entry{}), cmpopts.IgnoreFields(synclog.Entry{}, "ID"), cmpopts.EquateEmpty()}
+var alike = cmp.Options{cmpopts.IgnoreUnexported(synclog.Entry{}), cmpopts.IgnoreFields(synclog.Entry{}, "ID"), cmpopts.EquateEmpty()}
 
 // TestList folds what a recorder wrote into a real stream.
 func TestList(t *testing.T) {
@@ -185,7 +185,7 @@ func TestList(t *testing.T) {
 	_ = r.Stop()
 	got := everything(t, h, synclog.Query{Directory: "dir_1", Limit: 10})
 	want.Body, want.BodySize = "", 2
-	if diff := cmp.Diff([]synclog.Entry{want}, got, comparable); diff != "" {
+	if diff := cmp.Diff([]synclog.Entry{want}, got, alike); diff != "" {
 		t.Errorf("dir_1 (-want +got):\n%s", diff)
 	}
 	if len(got) == 1 && got[0].ID == "" {
@@ -250,7 +250,7 @@ func TestListProperty(t *testing.T) {
 					e.Resources = append(e.Resources, one("other", "u1", "u3", "u4"))
 				}
 				b.Entries = append(b.Entries, e)
-				all = append(all, stored{uint64(n) + 1, b.Directory, e}) //nolint:gosec // small
+				all = append(all, stored{uint64(n) + 1, b.Directory, e})
 			}
 			s.append(b)
 		}
@@ -277,7 +277,7 @@ func TestListProperty(t *testing.T) {
 				}
 				slices.SortStableFunc(want, func(a, b synclog.Entry) int { return b.At.Compare(a.At) })
 				got := everything(t, h, q)
-				if diff := cmp.Diff(want, got, comparable); diff != "" {
+				if diff := cmp.Diff(want, got, alike); diff != "" {
 					rt.Fatalf("%+v (-want +got):\n%s", q, diff)
 				}
 				ids := map[string]bool{}
@@ -290,7 +290,7 @@ func TestListProperty(t *testing.T) {
 			}
 		}
 		check()
-		first := uint64(rapid.IntRange(1, len(s.messages)+1).Draw(rt, "first")) //nolint:gosec // small
+		first := uint64(rapid.IntRange(1, len(s.messages)+1).Draw(rt, "first"))
 		stop()
 		s.trim(first)
 		all = slices.DeleteFunc(all, func(a stored) bool { return a.seq < first })

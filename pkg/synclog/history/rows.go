@@ -23,7 +23,7 @@ type place [placeSize]byte
 const placeSize = 8 + 8 + 2
 
 func placeOf(at time.Time, seq uint64, index int) (p place) {
-	binary.BigEndian.PutUint64(p[:], uint64(max(at.UnixMicro(), 0))) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(p[:], uint64(max(at.UnixMicro(), 0)))
 	binary.BigEndian.PutUint64(p[8:], seq)
 	binary.BigEndian.PutUint16(p[16:], uint16(min(index, 1<<16-1))) //nolint:gosec // bounded
 	return p
@@ -118,7 +118,7 @@ func writeDir(tx *bolt.Tx, id string, r dirRow) error {
 
 // putEntry writes an entry's rows.
 func putEntry(tx *bolt.Tx, dir string, p place, e *synclog.Entry) error {
-	v, err := json.Marshal(e)
+	v, err := json.Marshal(e) //nolint:gosec // the secret's id
 	if err != nil {
 		return err
 	}

@@ -134,12 +134,12 @@ func (r *Recorder) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.finish()
+			r.finish(ctx)
 			return
 		case <-ticker.C:
 		}
 		if !r.turn(ctx) {
-			r.finish()
+			r.finish(ctx)
 			return
 		}
 	}
@@ -185,7 +185,7 @@ func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
 		}
 		select {
 		case <-ctx.Done():
-			r.depart(m, b)
+			r.depart(ctx, m, b)
 			return false
 		case <-time.After(pause):
 		}
@@ -194,11 +194,11 @@ func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
 }
 
 // finish writes what is left at the end, each batch once.
-func (r *Recorder) finish() {
+func (r *Recorder) finish(ended context.Context) {
 	r.mu.Lock()
 	left := r.collector.Drain(r.now())
 	r.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), farewell)
 	defer cancel()
 	for _, b := range left {
 		m, ok := r.message(b)
@@ -212,8 +212,8 @@ func (r *Recorder) finish() {
 }
 
 // depart writes a message one last time.
-func (r *Recorder) depart(m message, b synclog.Batch) {
-	ctx, cancel := context.WithTimeout(context.Background(), farewell/2)
+func (r *Recorder) depart(ended context.Context, m message, b synclog.Batch) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), farewell/2)
 	defer cancel()
 	if err := r.write(ctx, m); err != nil {
 		r.lose(b, err)
@@ -226,7 +226,7 @@ func (r *Recorder) lose(b synclog.Batch, err error) {
 	for _, e := range b.Entries {
 		n += e.Count
 	}
-	r.lost.Add(uint64(n)) //nolint:gosec // a count
+	r.lost.Add(uint64(n))
 	r.log.Warn("a part of the sync log is lost", "directory", b.Directory, "requests", n, "error", err)
 }
 

@@ -231,7 +231,7 @@ func TestFlood(t *testing.T) {
 			t.Errorf("%d bytes wait", held)
 		}
 		_ = r.Stop()
-		if told := w.entries(); told+int(r.Dropped()) != n { //nolint:gosec // a small count
+		if told := w.entries(); told+int(r.Dropped()) != n {
 			t.Errorf("%d told and %d dropped, of %d", told, r.Dropped(), n)
 		}
 	})

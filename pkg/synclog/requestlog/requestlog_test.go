@@ -100,7 +100,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatalf("%d messages, want one a directory: %+v", len(got), got)
 	}
 	for i, s := range got {
-		if s.Err != nil || s.Seq != uint64(i)+1 || s.Batch.Directory != fmt.Sprint("dir_", i) { //nolint:gosec // small
+		if s.Err != nil || s.Seq != uint64(i)+1 || s.Batch.Directory != fmt.Sprint("dir_", i) {
 			t.Errorf("message %d is %+v", i, s)
 			continue
 		}

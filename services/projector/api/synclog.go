@@ -140,9 +140,9 @@ func (c *core) within(ctx context.Context, org, dir string) error {
 	})
 }
 
-func count(n int) uint64 { return uint64(max(n, 0)) } //nolint:gosec // not negative
+func count(n int) uint64 { return uint64(max(n, 0)) }
 
-func size32(n int) uint32 { return uint32(min(count(n), 1<<32-1)) } //nolint:gosec // bounded
+func size32(n int) uint32 { return uint32(min(count(n), 1<<32-1)) }
 
 func syncLogMessage(org string, e *synclog.Entry) *rollcallv1.SyncLogEntry {
 	m := &rollcallv1.SyncLogEntry{
