@@ -240,7 +240,7 @@ func (s *scale) settle(b *testing.B) {
 	for _, t := range []*harness.Tenant{s.small, s.large} {
 		t.SCIM = t.SCIM.Via(t.Directory, s.server.URL())
 	}
-	check(b, harness.Poll(b.Context(), 15*time.Minute, func() error {
+	check(b, harness.Poll(b.Context(), 30*time.Minute, func() error {
 		res, err := s.server.API.Call(b.Context(), http.MethodGet, s.large.Path()+"/users?page_size=1", nil)
 		if err != nil {
 			return err

@@ -42,6 +42,7 @@ type cli struct {
 }
 
 func main() {
+	limitMemory()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
