@@ -39,9 +39,6 @@ type Ref struct {
 	Indirect bool
 }
 
-// ETag is the version of a resource without a variant.
-func ETag(revision uint64) string { return Version(revision, "") }
-
 // Append appends the resource as JSON: the server's part in front of the
 // attributes, which are spliced in as they are stored.
 func Append(dst []byte, attributes []byte, h Head) []byte {
