@@ -89,7 +89,7 @@ func (c CreateGroup) decide(d *decision) error {
 	if err := w.add(c.Members); err != nil {
 		return err
 	}
-	if err := d.changeMembers(g, w); err != nil {
+	if g, err = d.changeAll(dir, g, s, w); err != nil {
 		return err
 	}
 	names, err := former(d.view, dir.ID, previous)
@@ -110,14 +110,11 @@ func (c ReplaceGroup) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
-	if g, err = d.changeGroup(dir, g, s); err != nil {
-		return err
-	}
-	w := newMembership(d, dir, g)
+	w := newMembership(d, dir, g.as(s))
 	if err := w.replace(c.Members); err != nil {
 		return err
 	}
-	if err := d.changeMembers(g, w); err != nil {
+	if g, err = d.changeAll(dir, g, s, w); err != nil {
 		return err
 	}
 	return d.renamed(dir, g, was)
@@ -139,7 +136,7 @@ func (c PatchGroup) decide(d *decision) error {
 		return err
 	}
 	d.resource = Make(TableGroup, dir.ID, g.ID)
-	was := g.ExternalID
+	was, s := g.ExternalID, g.GroupState
 	if len(attributes) > 0 {
 		r, err := scim.Decode(g.Attributes)
 		if err != nil {
@@ -148,15 +145,11 @@ func (c PatchGroup) decide(d *decision) error {
 		if r, err = patch.Apply(&d.reading, kind, patch.Target{ID: g.ID, Created: g.Created, Attributes: r}, attributes); err != nil {
 			return err
 		}
-		s, err := GroupStateOf(r)
-		if err != nil {
-			return err
-		}
-		if g, err = d.changeGroup(dir, g, s); err != nil {
+		if s, err = GroupStateOf(r); err != nil {
 			return err
 		}
 	}
-	w := newMembership(d, dir, g)
+	w := newMembership(d, dir, g.as(s))
 	for _, op := range members {
 		switch op.Kind {
 		case patch.MembersAdd:
@@ -182,7 +175,7 @@ func (c PatchGroup) decide(d *decision) error {
 			return err
 		}
 	}
-	if err := d.changeMembers(g, w); err != nil {
+	if g, err = d.changeAll(dir, g, s, w); err != nil {
 		return err
 	}
 	return d.renamed(dir, g, was)
@@ -234,35 +227,56 @@ func (d *decision) renamed(dir *Directory, g *Group, was string) error {
 	return d.arrive(dir, g.ID, arrival{name: g.ExternalID})
 }
 
-// changeMembers emits what the membership came to, in events of bounded size.
-func (d *decision) changeMembers(g *Group, w *membership) error {
-	rev := g.Revision
-	emit := func(step uint64, ids []string, payload func([]string) events.Payload) error {
-		for chunk := range slices.Chunk(ids, events.MaxMembers) {
-			e := g.event()
-			rev += step
-			e.Revision = rev
-			if err := d.emit(e, payload(chunk)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+// changeAll emits the change of a group's attributes and members. Who leaves
+// leaves first and who joins joins last, so that a change of the name is told to
+// those only who were in before and still are, and to nobody twice.
+func (d *decision) changeAll(dir *Directory, g *Group, s events.GroupState, w *membership) (*Group, error) {
 	removed, added := changes(w.members)
 	taken, awaited, err := w.awaited()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := emit(1, removed, func(ids []string) events.Payload { return events.GroupMembersRemoved{Members: ids} }); err != nil {
-		return err
+	if g, err = d.emitMembers(g, removed, func(ids []string) events.Payload { return events.GroupMembersRemoved{Members: ids} }); err != nil {
+		return nil, err
 	}
-	if err := emit(1, added, func(ids []string) events.Payload { return events.GroupMembersAdded{Members: ids} }); err != nil {
-		return err
+	if g, err = d.changeGroup(dir, g, s); err != nil {
+		return nil, err
 	}
-	if err := emit(0, taken, func(values []string) events.Payload { return events.GroupMembersUnpended{Values: values} }); err != nil {
-		return err
+	if g, err = d.emitMembers(g, added, func(ids []string) events.Payload { return events.GroupMembersAdded{Members: ids} }); err != nil {
+		return nil, err
 	}
-	return emit(0, awaited, func(values []string) events.Payload { return events.GroupMembersPended{Values: values} })
+	// What waits changes nothing that anybody sees, so it is no revision.
+	if _, err = d.emitMembers(g, taken, func(values []string) events.Payload { return events.GroupMembersUnpended{Values: values} }); err != nil {
+		return nil, err
+	}
+	_, err = d.emitMembers(g, awaited, func(values []string) events.Payload { return events.GroupMembersPended{Values: values} })
+	return g, err
+}
+
+// emitMembers emits events of bounded size, and returns the group behind them.
+func (d *decision) emitMembers(g *Group, ids []string, payload func([]string) events.Payload) (*Group, error) {
+	after := *g
+	for chunk := range slices.Chunk(ids, events.MaxMembers) {
+		p := payload(chunk)
+		e := after.event()
+		switch p.(type) {
+		case events.GroupMembersPended, events.GroupMembersUnpended:
+			e.Revision = after.Revision
+		default:
+			after.Revision++
+		}
+		if err := d.emit(e, p); err != nil {
+			return nil, err
+		}
+	}
+	return &after, nil
+}
+
+// as returns the group as it will be.
+func (g *Group) as(s events.GroupState) *Group {
+	after := *g
+	after.GroupState = s
+	return &after
 }
 
 func (g *Group) event() events.Event {
