@@ -36,7 +36,7 @@ func BenchmarkSyncLog(b *testing.B) {
 	var following sync.WaitGroup
 	following.Go(func() { _ = h.Follow(ctx) })
 	b.Cleanup(func() { cancel(); following.Wait(); check(b, h.Close()) })
-	recorder := requestlog.Start(s.js, requestlog.Options{})
+	recorder := requestlog.Start(b.Context(), s.js, requestlog.Options{})
 	b.Cleanup(func() { _ = recorder.Stop() })
 
 	edge := func(cfg scimhttp.Config) []target {

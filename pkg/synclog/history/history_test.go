@@ -175,7 +175,7 @@ func TestList(t *testing.T) {
 	if got := everything(t, h, synclog.Query{Directory: "dir_1"}); len(got) != 0 {
 		t.Errorf("an empty log lists %+v", got)
 	}
-	r := requestlog.Start(js, requestlog.Options{Now: func() time.Time { return noon }})
+	r := requestlog.Start(t.Context(), js, requestlog.Options{Now: func() time.Time { return noon }})
 	want := entry(7)
 	want.Organization, want.Directory = "org_1", "dir_1"
 	r.Record(want)

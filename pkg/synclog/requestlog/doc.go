@@ -1,7 +1,7 @@
 // Package requestlog is the stream REQUESTS on NATS JetStream: written behind
 // the back of the requests that it is about, read from anywhere.
 //
-//	r := requestlog.Start(js, requestlog.Options{Logger: log})
+//	r := requestlog.Start(ctx, js, requestlog.Options{Logger: log})
 //	r.Record(entry) // never waits and never fails
 //	defer r.Stop()
 //

@@ -69,15 +69,16 @@ type Recorder struct {
 	done   chan struct{}
 }
 
-// Start makes a recorder that writes in the background until Stop.
-func Start(js jetstream.JetStream, o Options) *Recorder {
-	return start(o, func(ctx context.Context, subject, id string, data []byte) error {
+// Start makes a recorder that writes in the background until Stop, also beyond
+// the end of ctx.
+func Start(ctx context.Context, js jetstream.JetStream, o Options) *Recorder {
+	return start(ctx, o, func(ctx context.Context, subject, id string, data []byte) error {
 		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
 		return err
 	})
 }
 
-func start(o Options, publish func(ctx context.Context, subject, id string, data []byte) error) *Recorder {
+func start(ctx context.Context, o Options, publish func(ctx context.Context, subject, id string, data []byte) error) *Recorder {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -85,7 +86,7 @@ func start(o Options, publish func(ctx context.Context, subject, id string, data
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Recorder{now: o.Now, log: o.Logger, publish: publish, collector: synclog.NewCollector(), name: nuid.Next(), done: make(chan struct{})}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	go func() {
 		defer close(r.done)

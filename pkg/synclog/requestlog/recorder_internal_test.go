@@ -78,7 +78,7 @@ func TestRate(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{slow: c.slow}
-				r := start(Options{}, w.publish)
+				r := start(t.Context(), Options{}, w.publish)
 				const directories = 200
 				for i := range directories {
 					for range 3 {
@@ -118,7 +118,7 @@ func TestOutage(t *testing.T) {
 			}
 			return nil
 		}}
-		r := start(Options{}, w.publish)
+		r := start(t.Context(), Options{}, w.publish)
 		for i := range 5 {
 			r.Record(refusal(i))
 		}
@@ -147,7 +147,7 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		r := start(Options{}, w.publish)
+		r := start(t.Context(), Options{}, w.publish)
 		for i := range 30 {
 			r.Record(refusal(i))
 		}
@@ -170,7 +170,7 @@ func TestStopDown(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{answer: func(int) error { return nats.ErrNoResponders }}
-				r := start(Options{}, w.publish)
+				r := start(t.Context(), Options{}, w.publish)
 				for i := range 30 {
 					r.Record(refusal(i))
 				}
@@ -195,7 +195,7 @@ func TestRefused(t *testing.T) {
 			}
 			return nil
 		}}
-		r := start(Options{}, w.publish)
+		r := start(t.Context(), Options{}, w.publish)
 		for i := range 5 {
 			r.Record(refusal(i))
 		}
@@ -213,7 +213,7 @@ func TestFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{answer: func(int) error { return errors.New("down") }}
-		r := start(Options{}, w.publish)
+		r := start(t.Context(), Options{}, w.publish)
 		began := time.Now()
 		const n = 100_000
 		for i := range n {

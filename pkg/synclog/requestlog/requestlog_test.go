@@ -84,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	js := open(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	r := requestlog.Start(js, requestlog.Options{Now: func() time.Time { return now }})
+	r := requestlog.Start(t.Context(), js, requestlog.Options{Now: func() time.Time { return now }})
 	for i := range 3 {
 		r.Record(refusal(i).With([]byte(`{"userName":"mara","password":"t1ger"}`)))
 	}
@@ -154,7 +154,7 @@ func TestNoStream(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), requestlog.Stream); err != nil {
 		t.Fatal(err)
 	}
-	r := requestlog.Start(js, requestlog.Options{})
+	r := requestlog.Start(t.Context(), js, requestlog.Options{})
 	r.Record(refusal(1))
 	_ = r.Stop()
 	if r.Dropped() != 1 {

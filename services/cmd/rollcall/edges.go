@@ -51,8 +51,8 @@ type scimSetup struct {
 
 // mountSCIM serves SCIM, with a recorder behind it that is stopped after the
 // port and before the connection to NATS.
-func mountSCIM(s *stack, srv *web.Server, e scimSetup) {
-	recorder := requestlog.Start(e.js, requestlog.Options{Logger: e.logger})
+func mountSCIM(ctx context.Context, s *stack, srv *web.Server, e scimSetup) {
+	recorder := requestlog.Start(ctx, e.js, requestlog.Options{Logger: e.logger})
 	s.push(recorder.Stop)
 	e.metrics.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "rollcall_synclog_dropped_total", Help: "Requests that the sync log should hold and does not: too many waited, or the stream could not be written.",

@@ -81,7 +81,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	mountSCIM(s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
+	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
 	if err := mountAPI(ctx, s, srv, apiSetup{
 		projector: p, commands: in, keys: keys, base: base(), flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
 	}); err != nil {

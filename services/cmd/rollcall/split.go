@@ -52,7 +52,7 @@ func (c *ingressCmd) Run(ctx context.Context, out *output) (err error) {
 	if err != nil {
 		return err
 	}
-	mountSCIM(s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: ext.js, metrics: metrics, logger: out.log})
+	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: ext.js, metrics: metrics, logger: out.log})
 	if err := srv.Serve(); err != nil {
 		return err
 	}

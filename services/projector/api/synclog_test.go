@@ -40,7 +40,7 @@ func startSyncLog(t *testing.T) *requests {
 	if r.History, err = history.Open(filepath.Join(t.TempDir(), "synclog.db"), source{r}, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- r.Follow(ctx) }()
 	t.Cleanup(func() {
