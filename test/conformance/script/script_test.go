@@ -259,7 +259,9 @@ func TestCompareNotes(t *testing.T) {
 `)
 	names := script.NewNames(nil)
 	all := []script.Note{
-		{Refused: true, Cause: "invalid_value"}, {Cause: "string_boolean", Path: "active"}, {Cause: "string_boolean", Path: "active"},
+		{Refused: true, Cause: "invalid_value"},
+		{Cause: "string_boolean", Path: "active"},
+		{Cause: "string_boolean", Path: "active"},
 		{Cause: "unknown_extension", Path: script.URNs["Enterprise"]},
 	}
 	for name, c := range map[string]struct {
