@@ -78,7 +78,8 @@ func TestReceiverDown(t *testing.T) {
 	}
 	for i := 1; i < len(at); i++ {
 		gap, want := at[i].Sub(at[i-1]), ladder[i]
-		if gap < want*8/10 || gap > want*12/10+500*time.Millisecond {
+		// Never early; late by what a busy machine takes to get to it.
+		if gap < want*8/10 || gap > want*12/10+3*time.Second {
 			t.Errorf("attempt %d came %v after the one before, want %v ±20%%", i+1, gap.Round(time.Millisecond), want)
 		}
 	}
