@@ -103,12 +103,7 @@ func (d *decision) groupsOf(u *User) func() (direct, indirect []string, err erro
 //
 // Errors: Invalid with the reason mutability if it changes one.
 func keepImmutable[S any](kind *schema.Resource, before json.RawMessage, s S, after json.RawMessage, state func(scim.Resource) (S, error)) (S, error) {
-	any := false
-	for range kind.Immutables {
-		any = true
-		break
-	}
-	if !any {
+	if !hasImmutables(kind) {
 		return s, nil
 	}
 	was, err := scim.Decode(before)
@@ -123,4 +118,11 @@ func keepImmutable[S any](kind *schema.Resource, before json.RawMessage, s S, af
 		return s, fault.New(fault.Invalid, "%s is immutable: it has a value, which cannot be changed.", path).Because(fault.Mutability)
 	}
 	return state(r)
+}
+
+func hasImmutables(kind *schema.Resource) bool {
+	for range kind.Immutables {
+		return true
+	}
+	return false
 }

@@ -80,8 +80,9 @@ func drawValue(rt *rapid.T, a *schema.Attribute) any {
 				m[s.Name] = drawValue(rt, s)
 			}
 			return m
+		default:
+			return "x" + rapid.StringN(0, 8, -1).Draw(rt, a.Name) // a blank text counts as none where one is required
 		}
-		return "x" + rapid.StringN(0, 8, -1).Draw(rt, a.Name) // a blank text counts as none where one is required
 	}
 	if !a.MultiValued {
 		return one()

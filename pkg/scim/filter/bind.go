@@ -163,6 +163,7 @@ func literal(rd *lenience.Reading, a *schema.Attribute, e Compare) (any, error) 
 		if order {
 			return nil, invalid("%s is binary and has no order, so %s does not apply", a.Path(), e.Op)
 		}
+	default: // takes every operator
 	}
 	if v == nil {
 		return v, nil

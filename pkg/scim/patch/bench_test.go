@@ -2,6 +2,7 @@ package patch_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func worst(tb testing.TB) map[string]func() error {
 	list := func(n int, element string) string {
 		var values []string
 		for i := range n {
-			values = append(values, strings.ReplaceAll(element, "%", fmt.Sprint(i)))
+			values = append(values, strings.ReplaceAll(element, "%", strconv.Itoa(i)))
 		}
 		return "[" + strings.Join(values, ",") + "]"
 	}
@@ -87,7 +88,7 @@ func worst(tb testing.TB) map[string]func() error {
 	many := func(n int, op string) string {
 		var ops []string
 		for i := range n {
-			ops = append(ops, strings.ReplaceAll(op, "%", fmt.Sprint(i%1000)))
+			ops = append(ops, strings.ReplaceAll(op, "%", strconv.Itoa(i%1000)))
 		}
 		return strings.Join(ops, ",")
 	}

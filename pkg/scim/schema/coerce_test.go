@@ -2,7 +2,7 @@ package schema_test
 
 import (
 	"encoding/json"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -244,8 +244,9 @@ func TestDistinct(t *testing.T) {
 		want := map[string]map[string]any{}
 		var order []string
 		for i := range n {
-			e := map[string]any{"value": rapid.SampledFrom([]string{"a", "A", "b"}).Draw(rt, "value"), "n": fmt.Sprint(i)}
-			id := strings.ToLower(e["value"].(string))
+			value := rapid.SampledFrom([]string{"a", "A", "b"}).Draw(rt, "value")
+			e := map[string]any{"value": value, "n": strconv.Itoa(i)}
+			id := strings.ToLower(value)
 			if kind := rapid.SampledFrom([]string{"", "work", "Work", "home"}).Draw(rt, "type"); kind != "" {
 				e["type"] = kind
 				id += " " + strings.ToLower(kind)

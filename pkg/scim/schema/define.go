@@ -42,6 +42,7 @@ func plural(name string, value Type, description string, types ...string) *Attri
 		v = attr("value", value, "The value itself.", refers("external"))
 	case Binary:
 		v = attr("value", value, "The value itself.", exact)
+	default:
 	}
 	return attr(name, Complex, description, multi, subs(
 		v,

@@ -56,7 +56,7 @@ func TestParse_refuses(t *testing.T) {
 		"a list":                        {`[]`, "cannot be a array"},
 		"broken":                        {`{"id":}`, "syntax"},
 		"two objects":                   {urn(acme) + `{}`, "more behind"},
-		"an unknown member":             {`{"id":"` + acme + `","name":"A","atributes":[]}`, "does not know"},
+		"an unknown member":             {`{"id":"` + acme + `","name":"A","attribute":[]}`, "does not know"},
 		"a text for a boolean":          {defined(`{"name":"a","required":"true"}`), "cannot be a string"},
 		"no URN":                        {urn("acme"), "begin with urn:"},
 		"a URL":                         {urn("http://acme.example/scim"), "begin with urn:"},

@@ -21,6 +21,7 @@ func (a *Attribute) simple(rd *lenience.Reading, v any) (any, error) {
 		return a.boolean(rd, v)
 	case Integer, Decimal:
 		return a.number(rd, v)
+	default: // is text
 	}
 	s, ok := v.(string)
 	if !ok {
@@ -42,6 +43,7 @@ func (a *Attribute) simple(rd *lenience.Reading, v any) (any, error) {
 		if !isURI(s) {
 			return s, rd.Tolerate(lenience.MalformedReference, a.path)
 		}
+	default: // any text will do
 	}
 	return s, nil
 }
