@@ -1,9 +1,7 @@
 package directory
 
 import (
-	"errors"
 	"slices"
-	"strings"
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -55,20 +53,12 @@ type (
 		Name         string `json:"name"`
 		Heir         string `json:"heir,omitempty"` // a role's name
 	}
-	// ChangeDefaultRoles sets the defaults that are set, by name; empty is none.
-	// An organization has only a member's of its own.
-	ChangeDefaultRoles struct {
-		Organization string  `json:"organization,omitempty"`
-		Creator      *string `json:"creator,omitempty"`
-		Member       *string `json:"member,omitempty"`
-	}
 )
 
 func (CreateRole) name() string            { return "CreateRole" }
 func (UpdateRole) name() string            { return "UpdateRole" }
 func (ChangeRolePermissions) name() string { return "ChangeRolePermissions" }
 func (DeleteRole) name() string            { return "DeleteRole" }
-func (ChangeDefaultRoles) name() string    { return "ChangeDefaultRoles" }
 
 func (c CreateRole) decide(d *decision) error {
 	if c.Organization != "" {
@@ -213,61 +203,6 @@ func (r *Role) held(v View) (string, error) {
 	return "", nil
 }
 
-func (c ChangeDefaultRoles) decide(d *decision) error {
-	was, err := Defaults(d.view, c.Organization)
-	if err != nil {
-		return err
-	}
-	e := events.Event{Organization: c.Organization, Resource: defaultsOf(c.Organization), Revision: 1}
-	if row, ok, err := get[*DefaultRoles](d.view, Make(TableDefaultRoles, c.Organization)); err != nil {
-		return err
-	} else if ok {
-		e.Revision = row.Revision + 1
-	}
-	if c.Organization != "" {
-		if _, err := organization(d.view, c.Organization); err != nil {
-			return err
-		}
-		if c.Creator != nil {
-			return fault.New(fault.Invalid, "An organization has no default creator role of its own.")
-		}
-	}
-	now := was
-	for _, f := range []struct {
-		to   *string
-		name *string
-	}{{&now.Creator, c.Creator}, {&now.Member, c.Member}} {
-		switch {
-		case f.name == nil:
-			continue
-		case *f.name == "":
-			*f.to = ""
-			continue
-		}
-		r, ok, err := RoleNamed(d.view, c.Organization, *f.name)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fault.New(fault.NotFound, "There is no role %q.", *f.name)
-		}
-		*f.to = r.ID
-	}
-	d.resource = Make(TableDefaultRoles, c.Organization)
-	if now == was {
-		return nil
-	}
-	return d.emit(e, now)
-}
-
-// defaultsOf is what events call the default roles of an organization, or of all.
-func defaultsOf(org string) string {
-	if org == "" {
-		return "default_roles"
-	}
-	return "default_roles/" + org
-}
-
 // refine resolves the names in a role and checks its bounds. extends and
 // permissions are as they are if nil.
 func (d *decision) refine(org, id string, p *events.RoleProfile, extends *string, permissions *[]string) error {
@@ -339,104 +274,6 @@ func sameRole(a, b events.RoleProfile) bool {
 
 func (r *Role) event() events.Event {
 	return events.Event{Organization: r.Organization, Resource: r.ID, Revision: r.Revision + 1}
-}
-
-// RoleNamed finds a role by its name: one of the organization's own, or of all.
-func RoleNamed(v View, org, name string) (*Role, bool, error) {
-	scopes := []string{org}
-	if org != "" {
-		scopes = append(scopes, "")
-	}
-	for _, scope := range scopes {
-		id, ok, err := get[Ref](v, Make(TableRoleName, scope, name))
-		if err != nil {
-			return nil, false, err
-		}
-		if ok {
-			return get[*Role](v, Make(TableRole, string(id)))
-		}
-	}
-	return nil, false, nil
-}
-
-// ownRole finds a role in exactly the scope.
-func ownRole(v View, org, name string) (*Role, error) {
-	if org != "" {
-		if _, err := organization(v, org); err != nil {
-			return nil, err
-		}
-	}
-	r, ok, err := RoleNamed(v, org, name)
-	if err == nil && (!ok || r.Organization != org) {
-		err = fault.New(fault.NotFound, "There is no role %q.", name)
-	}
-	return r, err
-}
-
-// RoleOf returns a role by its id, or the one that took its place.
-func RoleOf(v View, id string) (*Role, bool, error) {
-	for range maxRoles {
-		r, ok, err := get[*Role](v, Make(TableRole, id))
-		if err != nil || !ok || r.Deleted.IsZero() {
-			return r, ok, err
-		}
-		if r.Heir == "" {
-			return nil, false, nil
-		}
-		id = r.Heir
-	}
-	return nil, false, nil
-}
-
-// Dependents returns the roles that extend a role, or one whose place it took, in
-// the order of their ids.
-func Dependents(v View, id string) ([]*Role, error) {
-	ids, err := inPlaceOf(v, id)
-	if err != nil {
-		return nil, err
-	}
-	var deps []*Role
-	for _, id := range ids {
-		var failed error
-		if err := v.Scan(Make(TableRoleExtends, id), "", func(k Key, _ Row) bool {
-			r, ok, err := get[*Role](v, Make(TableRole, k.Last()))
-			if failed = err; ok && r.Deleted.IsZero() {
-				deps = append(deps, r)
-			}
-			return failed == nil
-		}); err != nil || failed != nil {
-			return nil, errors.Join(err, failed)
-		}
-	}
-	slices.SortFunc(deps, func(a, b *Role) int { return strings.Compare(a.ID, b.ID) })
-	return deps, nil
-}
-
-// inPlaceOf returns a role's id and those of the deleted roles whose place it
-// took.
-func inPlaceOf(v View, id string) ([]string, error) {
-	ids := []string{id}
-	for i := 0; i < len(ids); i++ {
-		if err := v.Scan(Make(TableRoleHeir, ids[i]), "", func(k Key, _ Row) bool {
-			if old := k.Last(); !slices.Contains(ids, old) {
-				ids = append(ids, old)
-			}
-			return true
-		}); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
-// Defaults returns the default roles by id: those of all, or the member's of one
-// organization, empty if it has none of its own.
-func Defaults(v View, org string) (events.DefaultRolesChanged, error) {
-	r, ok, err := get[*DefaultRoles](v, Make(TableDefaultRoles, org))
-	if err != nil || !ok {
-		return events.DefaultRolesChanged{}, err
-	}
-	return r.DefaultRolesChanged, nil
 }
 
 func checkRoleName(s string) error {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -260,78 +259,6 @@ func (s *roleService) count(ctx context.Context, org, name string) (n int64, err
 	return n, err
 }
 
-// UpdateDefaultRoles sets what creators and members are if nothing else is said.
-func (s *roleService) UpdateDefaultRoles(ctx context.Context, r *roles.UpdateDefaultRolesRequest) (*roles.UpdateDefaultRolesResponse, error) {
-	c := directory.ChangeDefaultRoles{Creator: r.DefaultCreatorRole, Member: r.DefaultMemberRole}
-	for _, old := range []struct {
-		in *roles.UpdateDefaultRole
-		to **string
-	}{{r.GetDefaultCreator(), &c.Creator}, {r.GetDefaultMember(), &c.Member}} {
-		if old.in == nil || *old.to != nil {
-			continue
-		}
-		name, err := s.nameOf(ctx, old.in)
-		if err != nil {
-			return nil, err
-		}
-		*old.to = &name
-	}
-	if c.Creator == nil && c.Member == nil {
-		return nil, fault.New(fault.Invalid, "default_creator_role or default_member_role is required.")
-	}
-	if _, err := s.core.submit(ctx, c); err != nil {
-		return nil, err
-	}
-	res := &roles.UpdateDefaultRolesResponse{}
-	return answer(res, s.core.read(ctx, func(v directory.View) error {
-		d, err := directory.Defaults(v, "")
-		if err == nil {
-			res.DefaultCreator, err = optionalRole(v, d.Creator)
-		}
-		if err == nil {
-			res.DefaultMember, err = optionalRole(v, d.Member)
-		}
-		return err
-	}))
-}
-
-// nameOf reads the older way to name a default role.
-func (s *roleService) nameOf(ctx context.Context, in *roles.UpdateDefaultRole) (name string, err error) {
-	if in.GetName() != "" || in.GetId() == "" {
-		return in.GetName(), nil
-	}
-	err = s.core.read(ctx, func(v directory.View) error {
-		role, ok, err := directory.RoleOf(v, in.GetId())
-		if err == nil && !ok {
-			err = fault.New(fault.NotFound, "There is no role %q.", in.GetId())
-		}
-		if err == nil {
-			name = role.Name
-		}
-		return err
-	})
-	return name, err
-}
-
-// UpdateDefaultOrganizationRoles sets what members of one organization are.
-func (s *roleService) UpdateDefaultOrganizationRoles(ctx context.Context, r *roles.UpdateDefaultOrganizationRolesRequest) (*roles.UpdateDefaultOrganizationRolesResponse, error) {
-	if err := checkOrgID(r.GetOrgId()); err != nil {
-		return nil, err
-	}
-	member := r.GetDefaultMemberRole()
-	if _, err := s.core.submit(ctx, directory.ChangeDefaultRoles{Organization: r.GetOrgId(), Member: &member}); err != nil {
-		return nil, err
-	}
-	res := &roles.UpdateDefaultOrganizationRolesResponse{}
-	return answer(res, s.core.read(ctx, func(v directory.View) error {
-		d, err := directory.Defaults(v, r.GetOrgId())
-		if err == nil {
-			res.DefaultMember, err = optionalRole(v, d.Member)
-		}
-		return err
-	}))
-}
-
 // ListDependentRoles shows the roles that extend one.
 func (s *roleService) ListDependentRoles(ctx context.Context, r *roles.ListDependentRolesRequest) (*roles.ListDependentRolesResponse, error) {
 	res := &roles.ListDependentRolesResponse{}
@@ -368,64 +295,6 @@ func roleOf(v directory.View, org, name string) (*directory.Role, error) {
 		err = fault.New(fault.NotFound, "There is no role %q.", name)
 	}
 	return role, err
-}
-
-func optionalRole(v directory.View, id string) (*roles.Role, error) {
-	if id == "" {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	role, ok, err := directory.RoleOf(v, id)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return roleMessage(v, role, "")
-}
-
-func roleMessage(v directory.View, r *directory.Role, include string) (*roles.Role, error) {
-	m := &roles.Role{Id: r.ID, Name: r.Name, DisplayName: r.DisplayName, Description: r.Description, IsOrgRole: r.Organization != "", Permissions: []*roles.RolePermission{}}
-	for _, scope := range slices.Compact([]string{"", r.Organization}) {
-		d, err := directory.Defaults(v, scope)
-		if err != nil {
-			return nil, err
-		}
-		is := func(id string) (bool, error) {
-			held, ok, err := directory.RoleOf(v, id)
-			return ok && held.ID == r.ID, err
-		}
-		creator, err := is(d.Creator)
-		if err != nil {
-			return nil, err
-		}
-		member, err := is(d.Member)
-		if err != nil {
-			return nil, err
-		}
-		m.DefaultCreator, m.DefaultMember = m.DefaultCreator || creator, m.DefaultMember || member
-	}
-	if r.Extends != "" {
-		base, ok, err := directory.RoleOf(v, r.Extends)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			m.Extends = &base.Name
-		}
-	}
-	deps, err := directory.Dependents(v, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	m.DependentRolesCount = clamp(len(deps))
-	if include == "" {
-		return m, nil
-	}
-	held, err := directory.PermissionsOf(v, r, include == includeAll)
-	for _, h := range held {
-		m.Permissions = append(m.Permissions, &roles.RolePermission{
-			Id: h.ID, Name: h.Name, Description: h.Description, CreateTime: stamp(h.Created), UpdateTime: stamp(h.Updated), RoleName: h.Role,
-		})
-	}
-	return m, err
 }
 
 func checkInclude(s string) error {
