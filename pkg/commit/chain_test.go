@@ -349,14 +349,14 @@ func TestChain_stopped(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range chains {
 		chains[i] = people(s, fmt.Sprint("c", i), 20)
-		wg.Go(func() { answers[i] = o.SubmitChain(context.Background(), chains[i], 0) })
+		wg.Go(func() { answers[i] = o.SubmitChain(t.Context(), chains[i], 0) })
 	}
 	o.do(t, "single", user(s, "single"))
 	if err := o.stop(); err != nil {
 		t.Fatal(err)
 	}
 	again := make(chan error, 1)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	go func() { again <- o.Run(ctx) }()
 	wg.Wait()
 	cancel()

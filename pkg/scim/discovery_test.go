@@ -2,7 +2,6 @@ package scim_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -227,7 +226,7 @@ func TestResourceType_pointsAtSchemas(t *testing.T) {
 		if doc.Schema != k.Core.ID || doc.Endpoint != "/"+k.Name+"s" || len(doc.SchemaExtensions) != len(k.Extensions) {
 			t.Errorf("%s is described as %+v", k.Name, doc)
 		}
-		for _, urn := range append([]string{doc.Schema}, fmt.Sprint(doc.SchemaExtensions[0].Schema)) {
+		for _, urn := range []string{doc.Schema, doc.SchemaExtensions[0].Schema} {
 			if _, ok := docs["/Schemas/"+urn]; !ok {
 				t.Errorf("%s points at %s, which is not served", k.Name, urn)
 			}

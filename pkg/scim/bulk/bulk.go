@@ -26,8 +26,9 @@ import (
 )
 
 const (
-	// RequestURN and ResponseURN mark the messages.
-	RequestURN  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	// RequestURN marks a request.
+	RequestURN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	// ResponseURN marks the response.
 	ResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
 	// MaxOperations is how many operations a request may hold.

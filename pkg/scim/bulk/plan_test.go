@@ -3,6 +3,7 @@ package bulk_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,6 +22,7 @@ func outline(steps []bulk.Step) string {
 	for _, s := range steps {
 		fmt.Fprintf(&b, "%d", s.Op)
 		switch s.Role {
+		case bulk.Main:
 		case bulk.Completion:
 			fmt.Fprintf(&b, " completes %d", s.Of)
 		case bulk.Undo:
@@ -168,11 +170,11 @@ func TestPlan_laws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "operations")
 		ops := make([]bulk.Operation, n)
-		ref := func() string { return "bulkId:" + fmt.Sprint(rapid.IntRange(0, n-1).Draw(t, "to")) }
+		ref := func() string { return "bulkId:" + strconv.Itoa(rapid.IntRange(0, n-1).Draw(t, "to")) }
 		for i := range ops {
 			op := bulk.Operation{Method: rapid.SampledFrom([]string{"POST", "POST", "POST", "PUT", "PATCH", "DELETE"}).Draw(t, "method"), Endpoint: "Groups"}
 			if op.Method == "POST" {
-				op.BulkID = fmt.Sprint(i)
+				op.BulkID = strconv.Itoa(i)
 			} else if op.ID = "x"; rapid.Bool().Draw(t, "of this job") {
 				op.ID = ref()
 			}

@@ -109,9 +109,10 @@ func (j *job) command(s bulk.Step) (directory.Command, error) {
 			return nil, err
 		}
 	}
-	if s.Role == bulk.Main {
+	switch s.Role {
+	case bulk.Main:
 		part.received = body
-	} else if s.Role == bulk.Completion { // the server wrote it, and knows that it may
+	case bulk.Completion, bulk.Undo: // the server wrote it, and knows that it may
 		lenient := *part
 		lenient.reading = nil
 		part = &lenient
@@ -140,12 +141,10 @@ func (j *job) take(answers []commit.Answer) {
 			} else if id := bulk.SubstituteID(s.ID, j.made); !strings.HasPrefix(id, bulk.Prefix) {
 				res.id = id
 			}
-		case s.Role == bulk.Undo:
-			if err == nil {
-				res.row, res.id = nil, ""
-				delete(j.ids, j.steps[j.steps[s.Of].Of].Defines)
-			}
-		case res.err != nil: // it was never made
+		case s.Role == bulk.Undo && err == nil:
+			res.row, res.id = nil, ""
+			delete(j.ids, j.steps[j.steps[s.Of].Of].Defines)
+		case s.Role == bulk.Undo, res.err != nil: // nothing to undo; it was never made
 		case err == nil:
 			res.row = answers[i].Result.Row
 		case leftOut:

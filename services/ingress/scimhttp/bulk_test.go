@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -245,7 +246,7 @@ func TestBulk_refused(t *testing.T) {
 	d := newDir(t)
 	many := make([]object, 1001)
 	for i := range many {
-		many[i] = create("/Users", fmt.Sprint(i), userBody(fmt.Sprint("many", i)))
+		many[i] = create("/Users", strconv.Itoa(i), userBody(fmt.Sprint("many", i)))
 	}
 	good := create("/Users", "a", userBody("a"))
 	isError(t, d.do(t, "POST", "/Bulk", bulk(0, many...)), 413, "")
@@ -255,7 +256,7 @@ func TestBulk_refused(t *testing.T) {
 	large := bulk(0, good, create("/Users", "b", with(userBody("b"), object{"title": strings.Repeat("x", 4<<20)})))
 	a := d.do(t, "POST", "/Bulk", large)
 	isError(t, a, 413, "")
-	if !strings.Contains(a.text("detail"), fmt.Sprint(4<<20)) {
+	if !strings.Contains(a.text("detail"), strconv.Itoa(4<<20)) {
 		t.Errorf("the limit is not told: %s", a.raw)
 	}
 	isError(t, d.do(t, "POST", "/Bulk", bulk(0, good, good)), 400, "invalidValue")
@@ -329,7 +330,7 @@ func TestBulk_large(t *testing.T) {
 		if i > 0 {
 			u = with(u, object{enterprise: object{"manager": object{"value": fmt.Sprint("bulkId:", i-1)}}})
 		}
-		ops[i] = create("/Users", fmt.Sprint(i), u)
+		ops[i] = create("/Users", strconv.Itoa(i), u)
 	}
 	started := time.Now()
 	a := d.want(t, 200, "POST", "/Bulk", bulk(1, ops...))
@@ -349,7 +350,7 @@ func TestBulk_rate(t *testing.T) {
 	d := newWorld(t, scimhttp.Config{RateLimit: 10, Clock: func() time.Time { return now }}).dir(t)
 	ops := make([]object, 25)
 	for i := range ops {
-		ops[i] = create("/Users", fmt.Sprint(i), userBody(fmt.Sprint("u", i)))
+		ops[i] = create("/Users", strconv.Itoa(i), userBody(fmt.Sprint("u", i)))
 	}
 	if got := statuses(d.want(t, 200, "POST", "/Bulk", bulk(0, ops...))); strings.Count(got, "201") != 25 {
 		t.Errorf("statuses %s", got)

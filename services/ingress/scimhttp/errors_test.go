@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,7 +91,7 @@ func TestErrors(t *testing.T) {
 		// 409, 412, 413, 414, 415
 		{what: "a taken name", method: "POST", path: "/Users", body: userBody("MARA"), status: 409, scimType: "uniqueness"},
 		{what: "another version", method: "DELETE", path: "/Users/" + user, headers: []string{"If-Match", `W/"9"`}, status: 412},
-		{what: "a large body", method: "POST", path: "/Users", body: `{"title":"` + strings.Repeat("x", 4<<20) + `"}`, status: 413, says: fmt.Sprint(4 << 20)},
+		{what: "a large body", method: "POST", path: "/Users", body: `{"title":"` + strings.Repeat("x", 4<<20) + `"}`, status: 413, says: strconv.Itoa(4 << 20)},
 		{what: "a long URL", method: "GET", path: filter + strings.Repeat("x", 17_000), status: 414},
 		{what: "XML", method: "POST", path: "/Users", body: "<a/>", headers: []string{"Content-Type", "", "Content-Type", "text/xml"}, status: 415},
 		{what: "a form", method: "POST", path: "/Users", body: good, headers: []string{"Content-Type", "", "Content-Type", "application/x-www-form-urlencoded"}, status: 415},

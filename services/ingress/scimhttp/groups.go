@@ -32,10 +32,18 @@ var groups = &resource{
 		return directory.DeleteGroup{Scope: r.scope, ID: id, IfMatch: expect}
 	},
 	head: func(r *request, _ directory.View, row directory.Row) (scim.Head, error) {
-		return r.groupHead(row.(*directory.Group)), nil
+		g, err := as[*directory.Group](row)
+		if err != nil {
+			return scim.Head{}, err
+		}
+		return r.groupHead(g), nil
 	},
 	body: func(r *request, v directory.View, _ scim.Head, row directory.Row, p scim.Projection) ([]byte, error) {
-		body, err := r.appendGroup(nil, v, row.(*directory.Group), p.Wants("members"))
+		g, err := as[*directory.Group](row)
+		if err != nil {
+			return nil, err
+		}
+		body, err := r.appendGroup(nil, v, g, p.Wants("members"))
 		if err != nil {
 			return nil, err
 		}

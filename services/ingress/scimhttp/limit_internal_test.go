@@ -2,7 +2,7 @@ package scimhttp
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,7 +16,7 @@ func TestLimiter_forgets(t *testing.T) {
 	l := newLimiter(5)
 	now := time.Now()
 	for i := range 1000 {
-		if err := l.take(fmt.Sprint(i), 1, now); err != nil {
+		if err := l.take(strconv.Itoa(i), 1, now); err != nil {
 			t.Fatal(err)
 		}
 	}

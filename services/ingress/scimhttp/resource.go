@@ -42,6 +42,15 @@ type resource struct {
 // resources are all kinds, by endpoint.
 var resources = map[string]*resource{users.endpoint: users, groups.endpoint: groups}
 
+// as returns a row as what its table holds.
+func as[T directory.Row](row directory.Row) (r T, err error) {
+	r, ok := row.(T)
+	if !ok {
+		err = fault.New(fault.Internal, "The server failed to read back what it stored.")
+	}
+	return r, err
+}
+
 // command makes the command that a write asks for.
 func (t *resource) command(r *request, method, id string, body []byte, expect directory.Precondition) (directory.Command, error) {
 	switch method {

@@ -42,10 +42,18 @@ var users = &resource{
 		return directory.DeleteUser{Scope: r.scope, ID: id, IfMatch: expect}
 	},
 	head: func(r *request, v directory.View, row directory.Row) (scim.Head, error) {
-		return r.userHead(v, row.(*directory.User))
+		u, err := as[*directory.User](row)
+		if err != nil {
+			return scim.Head{}, err
+		}
+		return r.userHead(v, u)
 	},
 	body: func(_ *request, _ directory.View, h scim.Head, row directory.Row, p scim.Projection) ([]byte, error) {
-		return shaped(p, scim.Append(nil, row.(*directory.User).Attributes, h))
+		u, err := as[*directory.User](row)
+		if err != nil {
+			return nil, err
+		}
+		return shaped(p, scim.Append(nil, u.Attributes, h))
 	},
 }
 

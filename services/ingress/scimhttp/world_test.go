@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -253,7 +254,7 @@ func isError(t testing.TB, a answer, status int, scimType string) {
 	if got := a.header.Get("Content-Type"); got != "application/scim+json" {
 		t.Errorf("the error has type %q", got)
 	}
-	if a.text("schemas.0") != errorURN || a.text("status") != fmt.Sprint(status) || a.text("detail") == "" {
+	if a.text("schemas.0") != errorURN || a.text("status") != strconv.Itoa(status) || a.text("detail") == "" {
 		t.Errorf("not an error as the RFC has it: %s", a.raw)
 	}
 	if got := a.text("scimType"); got != scimType {
