@@ -206,7 +206,7 @@ func TestSoakServe(t *testing.T) {
 	k := newKiller(t)
 	for k.pause(2 * time.Second) {
 		k.kill(s.Process)
-		for _, name := range []string{"projector.db", "ingress.db", "delivery.db", "deliveries.db"} {
+		for _, name := range []string{"projector.db", "ingress.db", "delivery.db", "deliveries.db", "synclog.db"} {
 			k.forget(filepath.Join(s.Data, name))
 		}
 		// Every fourth time it is killed again while it starts.
