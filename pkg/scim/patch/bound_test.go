@@ -161,3 +161,13 @@ func TestParse_boundsValues(t *testing.T) {
 		}
 	}
 }
+
+func TestRequest_refusesOtherForms(t *testing.T) {
+	t.Parallel()
+	for _, b := range []string{`{}`, `{"operations":[]}`, `{"kind":"User","body":{"Operations":[{"op":"add","path":"title","value":"Dr"}]}}`} {
+		var r patch.Request
+		if err := json.Unmarshal([]byte(b), &r); fault.KindOf(err) != fault.Unimplemented {
+			t.Errorf("%s reads as %v, %v", b, r, err)
+		}
+	}
+}

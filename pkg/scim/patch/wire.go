@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
@@ -20,6 +21,9 @@ func (r Request) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON wrote. What the operations mean is read
 // by For, with the kind that the resource has when they are applied.
+//
+// Errors: Unimplemented without operations, as a version would write it that has
+// another form: doing nothing must not look like success.
 func (r *Request) UnmarshalJSON(b []byte) error {
 	var w struct {
 		Operations []any `json:"operations"`
@@ -28,6 +32,9 @@ func (r *Request) UnmarshalJSON(b []byte) error {
 	dec.UseNumber()
 	if err := dec.Decode(&w); err != nil {
 		return err
+	}
+	if len(w.Operations) == 0 {
+		return fault.New(fault.Unimplemented, "This server does not know the form of this PATCH; upgrade it.")
 	}
 	*r = Request{raw: w.Operations}
 	return nil
