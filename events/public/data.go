@@ -166,3 +166,17 @@ type Permission struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
 }
+
+// Endpoint is the data of EndpointFailing and EndpointDisabled. It does not show
+// the URL, which may hold what lets somebody in.
+type Endpoint struct {
+	ID             string `json:"id"`
+	Version        uint64 `json:"version"`
+	OrganizationID string `json:"organization_id,omitempty"`
+	Description    string `json:"description,omitempty"`
+	// FailingSince and DisableAt are of EndpointFailing.
+	FailingSince *time.Time `json:"failing_since,omitempty"`
+	DisableAt    *time.Time `json:"disable_at,omitempty"`
+	// Reason is of EndpointDisabled: "gone" or "failing".
+	Reason string `json:"reason,omitempty"`
+}

@@ -38,6 +38,8 @@ const (
 	PermissionCreated   Type = "permission.created"
 	PermissionUpdated   Type = "permission.updated"
 	PermissionDeleted   Type = "permission.deleted"
+	EndpointFailing     Type = "webhook_endpoint.failing"
+	EndpointDisabled    Type = "webhook_endpoint.disabled"
 )
 
 // described holds what the envelope says of each type besides its name.
@@ -59,6 +61,8 @@ var described = map[Type]struct{ object, display string }{
 	PermissionCreated:   {"Permission", "Permission Created"},
 	PermissionUpdated:   {"Permission", "Permission Updated"},
 	PermissionDeleted:   {"Permission", "Permission Deleted"},
+	EndpointFailing:     {"WebhookEndpoint", "Webhook Endpoint Failing"},
+	EndpointDisabled:    {"WebhookEndpoint", "Webhook Endpoint Disabled"},
 }
 
 // Types returns every type, in no particular order.

@@ -106,6 +106,8 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		keys = append(keys, directory.Make(directory.TableRole, e.Resource))
 	case events.TypePermissionCreated, events.TypePermissionUpdated, events.TypePermissionDeleted:
 		return []directory.Key{directory.Make(directory.TablePermission, e.Resource)}, nil
+	case events.TypeWebhookEndpointFailing, events.TypeWebhookEndpointUpdated, events.TypeWebhookEndpointDeleted:
+		return []directory.Key{directory.Make(directory.TableEndpoint, e.Resource)}, nil
 	case events.TypeDirectoryDeleted:
 		keys = append(keys, directory.Make(directory.TableDirectory, e.Resource))
 	case events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted:
@@ -149,6 +151,10 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		b, _ := before.(*directory.Organization)
 		a, _ := after.(*directory.Organization)
 		return t.organization(b, a)
+	case directory.TableEndpoint:
+		b, _ := before.(*directory.Endpoint)
+		a, _ := after.(*directory.Endpoint)
+		return t.endpoint(b, a)
 	case directory.TableRole:
 		b, _ := before.(*directory.Role)
 		a, _ := after.(*directory.Role)
