@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -187,7 +188,7 @@ func instant(v any) (time.Time, bool) {
 func holds(a *attribute, have any, op string, want any) bool {
 	switch have := have.(type) {
 	case bool:
-		return op == "eq" && strings.EqualFold(fmt.Sprint(want), fmt.Sprint(have))
+		return op == "eq" && strings.EqualFold(fmt.Sprint(want), strconv.FormatBool(have))
 	case json.Number:
 		n, ok := want.(json.Number)
 		x, ok1 := new(big.Rat).SetString(have.String())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 )
 
@@ -135,9 +136,9 @@ func (g filters) literal(a attribute) string {
 		return v.String()
 	case bool:
 		if chance(g.Rand, 4) {
-			return `"` + respell(g.Rand, fmt.Sprint(v)) + `"`
+			return `"` + respell(g.Rand, strconv.FormatBool(v)) + `"`
 		}
-		return respell(g.Rand, fmt.Sprint(v))
+		return respell(g.Rand, strconv.FormatBool(v))
 	case string:
 		return g.text(v)
 	}

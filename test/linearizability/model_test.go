@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -139,12 +140,7 @@ func readGroup(d directory, in input, out *output) (bool, directory) {
 
 func describe(in, out any) string {
 	i := in.(input)
-	s := i.op
-	for _, part := range []string{i.id, i.name, i.title} {
-		if part != "" {
-			s += " " + part
-		}
-	}
+	s := strings.Join(strings.Fields(i.op+" "+i.id+" "+i.name+" "+i.title), " ")
 	if i.op == "join" || i.op == "leave" || i.op == "group" {
 		s += fmt.Sprintf(" g%d", i.group)
 	}
