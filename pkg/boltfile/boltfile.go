@@ -28,8 +28,11 @@ const lockTimeout = 2 * time.Second
 
 // Options of Open.
 type Options struct {
-	// Mapped is how much address space is reserved, in bytes, so that growing the
-	// file does not wait for readers; 0 is bbolt's default.
+	// Mapped is how much address space is reserved, in bytes: behind it, growing
+	// the file waits until nobody reads, and whoever begins to read waits for that.
+	// So a goroutine that begins to read while it reads already may wait for ever.
+	// A system that does not give as much gives a smaller part. 0 is bbolt's
+	// default.
 	Mapped int
 }
 
@@ -47,14 +50,22 @@ func Open(path string, o Options) (db *bolt.DB, err error) {
 	if err := inspect(path); err != nil {
 		return nil, err
 	}
-	db, err = bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: lockTimeout, InitialMmapSize: o.Mapped, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
-	})
-	if err != nil {
+	for mapped := o.Mapped; ; mapped /= 8 {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout: lockTimeout, InitialMmapSize: mapped, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+		})
+		switch {
+		case err == nil:
+			return db, nil
+		case mapped > leastMapped && errors.Is(err, syscall.ENOMEM): // a limit on address space
+			continue
+		}
 		return nil, classify(path, err)
 	}
-	return db, nil
 }
+
+// leastMapped is where asking for less address space ends.
+const leastMapped = 64 << 20
 
 // classify tells a damaged file from one that is in use and from what the
 // operating system refuses, which says nothing about the file.

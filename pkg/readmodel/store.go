@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -35,9 +36,17 @@ var (
 // treated as ErrCorrupt: it is folded again, never migrated.
 const format = 2
 
-// mapped is how much address space is reserved for the file, so that growing it
-// does not wait for readers.
-const mapped = 1 << 30
+// mapped is how much address space is reserved for a file, in bytes: 64 GiB, more
+// than one ever has. The owner of a log reads the state behind a frame while it
+// still reads the one before, and must not wait for a file that grows. It is
+// address space only, except on Windows, where it would be the file's size.
+func mapped() int {
+	const wide = ^uint(0) >> 63 // 1 if addresses have 64 bits
+	if runtime.GOOS == "windows" {
+		return 1 << 30
+	}
+	return 1 << (30 + 6*wide)
+}
 
 var (
 	metaBucket  = []byte("meta")
@@ -79,7 +88,7 @@ func Open(path string) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
-	if s.db, err = boltfile.Open(s.path, boltfile.Options{Mapped: mapped}); err != nil {
+	if s.db, err = boltfile.Open(s.path, boltfile.Options{Mapped: mapped()}); err != nil {
 		return err
 	}
 	return s.db.Update(func(tx *bolt.Tx) error {
