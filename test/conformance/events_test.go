@@ -11,8 +11,8 @@ import (
 	"github.com/rollcallhq/rollcall/test/harness"
 )
 
-// soon bounds the wait for what takes milliseconds on an idle machine.
-const soon = 20 * time.Second
+// soon bounds the wait for what takes seconds on an idle machine.
+const soon = time.Minute
 
 // listen registers a receiver for the directory's events, if the case says any.
 // What it returns waits until all have arrived and compares them.

@@ -77,6 +77,7 @@ func TestSCIM(t *testing.T) {
 		"RFC7644/6/directories do not see each other":           isolation,
 		"RFC7644/3.3/one of many creations of a name wins":      oneWinner,
 		"RFC7644/3.5.2/members added at once are all kept":      manyMembers,
+		"RFC7644/3.5.2/hundreds of operations are done":         manyOperations,
 		"RFC7644/3.14/one of many conditional writes wins":      oneVersion,
 		"RFC7644/3.4.2.4/pages by index hold everything once":   indexWalk,
 		"RFC9865/2/pages by cursor hold everything once":        cursorWalk,

@@ -85,3 +85,22 @@ func oneVersion(t *testing.T, x site) {
 		t.Errorf("12 writes on one version are answered %v", count)
 	}
 }
+
+// manyOperations holds that one PATCH may have hundreds of operations, as
+// clients send that write one for each member, and that a member is there once.
+func manyOperations(t *testing.T, x site) {
+	const n = 60
+	s := x.tenant(t, script.Setting{}).SCIM
+	group := s.Create(t, "/Groups", harness.Group("Desk"))
+	var ops []map[string]any
+	for i := range n {
+		id := s.Create(t, "/Users", harness.User("user-"+strconv.Itoa(i), nil))
+		for range 5 {
+			ops = append(ops, harness.Op("add", "members", []any{map[string]any{"value": id}}))
+		}
+	}
+	a := s.Must(t, http.StatusOK, http.MethodPatch, "/Groups/"+group+"?attributes=members", harness.Patch(ops...))
+	if members, _ := a.At("members").([]any); len(members) != n {
+		t.Errorf("%d operations leave %d members, want %d", len(ops), len(members), n)
+	}
+}
