@@ -83,14 +83,17 @@ func (s Service) ResourceTypes() ([]Document, error) {
 	}
 	var all []Document
 	for _, k := range s.Kinds {
-		extensions := []extension{}
+		var extensions []extension // left out if there are none (RFC 7643 section 2.5)
 		for _, e := range k.Extensions {
 			extensions = append(extensions, extension{Schema: e.ID})
 		}
-		d, err := s.document("ResourceType", schema.ResourceTypeURN, k.Name, map[string]any{
-			"name": k.Name, "endpoint": "/" + k.Name + "s", "description": k.Core.Description,
-			"schema": k.Core.ID, "schemaExtensions": extensions,
-		})
+		members := map[string]any{
+			"name": k.Name, "endpoint": "/" + k.Name + "s", "description": k.Core.Description, "schema": k.Core.ID,
+		}
+		if extensions != nil {
+			members["schemaExtensions"] = extensions
+		}
+		d, err := s.document("ResourceType", schema.ResourceTypeURN, k.Name, members)
 		if err != nil {
 			return nil, err
 		}

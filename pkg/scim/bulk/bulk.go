@@ -65,7 +65,8 @@ type Operation struct {
 	// Endpoint and ID are the parts of the path; ID is empty for POST, and may be
 	// a reference.
 	Endpoint, ID string
-	// Data is what the single request would have as its body; nil for DELETE.
+	// Data is what the single request would have as its body; nil for DELETE. The
+	// bare list of a PATCH's operations is put into its message.
 	Data map[string]any
 	// Err is why the operation is refused without looking at what it means.
 	Err error
@@ -158,7 +159,12 @@ func parseOperation(rd *lenience.Reading, kinds map[string]*schema.Resource, e a
 		}
 	}
 	if op.Method != Delete {
-		if op.Data, ok = member(m, "data").(map[string]any); !ok {
+		data := member(m, "data")
+		if operations, ok := data.([]any); ok && op.Method == Patch {
+			// The example of RFC 7644 section 3.7.3 has the operations alone.
+			data = map[string]any{"schemas": []any{scim.PatchOpURN}, "Operations": operations}
+		}
+		if op.Data, ok = data.(map[string]any); !ok {
 			op.refuse(syntax("A %s needs data: the object that the single request would have as its body.", op.Method))
 		}
 	}

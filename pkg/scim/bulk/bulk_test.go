@@ -34,12 +34,16 @@ func TestParse(t *testing.T) {
 		`{"method":"POST","path":"/Users","bulkId":"a","data":{"userName":"x"}}`,
 		`{"method":"PUT","path":"/Users/1%2F2","version":"W/\"3\"","data":{"userName":"y"}}`,
 		`{"METHOD":"patch","Path":"Groups/9/","Data":{}}`,
+		`{"method":"PATCH","path":"/Users/1","data":[{"op":"remove","path":"nickName"}]}`,
 		`{"method":"DELETE","path":"/Users/bulkId:a%20b","data":7}`,
 	)
 	want := []bulk.Operation{
 		{Method: "POST", BulkID: "a", Endpoint: "Users", Data: map[string]any{"userName": "x"}},
 		{Method: "PUT", Endpoint: "Users", ID: "1/2", Version: `W/"3"`, Data: map[string]any{"userName": "y"}},
 		{Method: "PATCH", Endpoint: "Groups", ID: "9", Data: map[string]any{}},
+		{Method: "PATCH", Endpoint: "Users", ID: "1", Data: map[string]any{
+			"schemas": []any{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": []any{map[string]any{"op": "remove", "path": "nickName"}},
+		}},
 		{Method: "DELETE", Endpoint: "Users", ID: "bulkId:a%20b"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -72,7 +76,7 @@ func TestParse_operation(t *testing.T) {
 		{`{"method":"POST","bulkId":"a","path":"/Bulk","data":{}}`, fault.Invalid, fault.InvalidValue, "Bulk"},
 		{`{"method":"PATCH","path":"/Me","data":{}}`, fault.Unimplemented, "", "/Me"},
 		{`{"method":"POST","bulkId":"a","path":"/Users"}`, fault.Invalid, fault.InvalidSyntax, "data"},
-		{`{"method":"PATCH","path":"/Users/1","data":[{}]}`, fault.Invalid, fault.InvalidSyntax, "data"},
+		{`{"method":"PUT","path":"/Users/1","data":[{}]}`, fault.Invalid, fault.InvalidSyntax, "data"},
 		{`{"method":"PUT","path":"/Users/1","data":null}`, fault.Invalid, fault.InvalidSyntax, "data"},
 		{`{"method":"PUT","path":"/Users/1","version":3,"data":{}}`, fault.Invalid, fault.InvalidSyntax, "version"},
 		{`{"method":"POST","bulkId":7,"path":"/Users","data":{}}`, fault.Invalid, fault.InvalidValue, "bulkId"},
