@@ -50,7 +50,10 @@ func (r *request) record(status int) {
 
 // entry is what the sync log is told.
 func (r *request) entry(status int) synclog.Entry {
-	t := r.target()
+	var t target // is of interest only if the request is
+	if status >= http.StatusBadRequest || len(r.reading.Deviations()) > 0 {
+		t = r.target()
+	}
 	e := r.told(status, r.Request().Method, t.endpoint, t.id)
 	if !e.Notable() {
 		return e
