@@ -61,7 +61,7 @@ func externalID() *Attribute {
 var User = &Resource{
 	Name: "User",
 	Core: (&Schema{
-		ID: UserURN, Name: "User", Description: "A person's account.",
+		ID: UserURN, Name: "User", Description: "User Account",
 		Attributes: []*Attribute{
 			externalID(),
 			attr("userName", String, "The name by which the provider knows the user; unique in the directory.", required, unique),
