@@ -159,6 +159,8 @@ func streams(c Config) []jetstream.StreamConfig {
 // Bounds may shrink below what is stored: LOG and ATTEMPTS then refuse new
 // frames and keep the old, EVENTS and REQUESTS drop their oldest.
 //
+// A server that has no room for REQUESTS, or refuses it otherwise, is no error.
+//
 // It fails with eventlog.ErrUnavailable while there is no connection or the
 // cluster cannot decide yet, and with a sentence if the server's message limit is below MinPayload,
 // or if a stream of the same name is of another kind. A request that a cluster
@@ -199,6 +201,8 @@ func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 		return c.want.MaxBytes - c.found.MaxBytes
 	}
 	slices.SortStableFunc(changes, func(a, b change) int { return cmp.Compare(growth(a), growth(b)) })
+	// REQUESTS comes last: nothing has to make room for it.
+	slices.SortStableFunc(changes, func(a, b change) int { return cmp.Compare(dispensable(a.want), dispensable(b.want)) })
 	for _, c := range changes {
 		var err error
 		switch {
@@ -210,11 +214,23 @@ func Ensure(ctx context.Context, js jetstream.JetStream, c Config) error {
 		case !equal(*c.found, c.want):
 			_, err = ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return js.UpdateStream(ctx, c.want) })
 		}
+		if _, refused := errors.AsType[*jetstream.APIError](err); refused && dispensable(c.want) > 0 {
+			continue // Rollcall works without its sync log; who writes it says that it cannot
+		}
 		if err != nil {
 			return fmt.Errorf("define the stream %s: %w", c.want.Name, err)
 		}
 	}
 	return nil
+}
+
+// dispensable is 1 for the stream that an installation can do without, 0 for the
+// others.
+func dispensable(c jetstream.StreamConfig) int {
+	if c.Name == RequestsStream {
+		return 1
+	}
+	return 0
 }
 
 // requestTimeout bounds one request about a stream. A server that hears it

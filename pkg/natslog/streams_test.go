@@ -193,6 +193,23 @@ func TestEnsureRefuses(t *testing.T) {
 			t.Errorf("Ensure answers %v, want a refusal that names the stream", err)
 		}
 	})
+	t.Run("no room for the sync log", func(t *testing.T) {
+		t.Parallel()
+		js, _ := start(t, t.TempDir(), 64*mib)
+		sizes := natslog.Shares(64 * mib)
+		sizes.Requests = 64 * mib
+		if err := natslog.Ensure(t.Context(), js, natslog.Config{Sizes: sizes}); err != nil {
+			t.Errorf("without a sync log Rollcall does not start: %v", err)
+		}
+		if _, err := js.Stream(t.Context(), natslog.RequestsStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
+			t.Errorf("looking for REQUESTS answers %v", err)
+		}
+		if got := config(t, js, natslog.AttemptsStream).MaxBytes; got != sizes.Attempts {
+			t.Errorf("ATTEMPTS has %d bytes", got)
+		}
+		ensure(t, js, natslog.Config{Sizes: natslog.Shares(64 * mib)})
+		config(t, js, natslog.RequestsStream)
+	})
 	t.Run("open without a stream", func(t *testing.T) {
 		t.Parallel()
 		js, _ := start(t, t.TempDir(), 64*mib)

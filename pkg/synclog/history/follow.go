@@ -39,7 +39,9 @@ var errFile = errors.New("history: the file cannot be written")
 // cannot be written.
 func (h *History) Follow(ctx context.Context) error {
 	for warned := false; ; {
+		at := h.position()
 		err := h.follow(ctx)
+		warned = warned && h.position() == at // it had been read meanwhile
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

@@ -73,7 +73,7 @@ type Recorder struct {
 // the end of ctx.
 func Start(ctx context.Context, js jetstream.JetStream, o Options) *Recorder {
 	return start(ctx, o, func(ctx context.Context, subject, id string, data []byte) error {
-		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(id), jetstream.WithRetryAttempts(0))
+		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 		return err
 	})
 }

@@ -160,6 +160,17 @@ func TestNoStream(t *testing.T) {
 	if r.Dropped() != 1 {
 		t.Errorf("%d dropped, want 1", r.Dropped())
 	}
+	// Nor does it write to a stream of somebody else that takes its subjects.
+	foreign, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FOREIGN", Subjects: []string{"requests.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = requestlog.Start(t.Context(), js, requestlog.Options{})
+	r.Record(refusal(1))
+	_ = r.Stop()
+	if info, err := foreign.Info(t.Context()); err != nil || info.State.Msgs != 0 || r.Dropped() != 1 {
+		t.Errorf("a foreign stream has %+v, %v", info, err)
+	}
 	l := requestlog.New(js)
 	if _, err := l.Extent(t.Context()); !errors.Is(err, requestlog.ErrUnavailable) {
 		t.Errorf("Extent answers %v", err)
