@@ -91,7 +91,7 @@ func all(t directorytest.TB, v directory.View, dir string, kinds []*schema.Resou
 			const layout = "2006-01-02T15:04:05.000Z07:00"
 			doc["schemas"], doc["id"] = urns, id
 			doc["meta"] = map[string]any{
-				"resourceType": kind.Name, "version": scim.ETag(revision), "location": base + "/" + kind.Name + "s/" + id,
+				"resourceType": kind.Name, "version": scim.Version(revision, ""), "location": base + "/" + kind.Name + "s/" + id,
 				"created": created.Format(layout), "lastModified": updated.Format(layout),
 			}
 			out = append(out, resource{kind, id, doc})
