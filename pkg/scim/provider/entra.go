@@ -35,6 +35,8 @@ var (
 		{lenience.CreatedByFilter, "the first work address, mobile number or the like is set by a path that chooses among none"},
 		{lenience.UnknownSchema, "a group lists a schema of Microsoft's own"},
 		{lenience.UnquotedLiteral, "a filter compares with a text without quotes"},
+		{lenience.ComparisonBehindFilter, `users are looked for by emails[type eq "work"].value eq`},
+		{lenience.UnqualifiedFilterAttribute, "a filter asks for a manager without the enterprise URN"},
 		{lenience.LiteralType, `a single role is chosen by primary eq "True"`},
 		{lenience.EmptyString, "an attribute is cleared by an empty text"},
 	}
@@ -70,6 +72,7 @@ var entra = &Profile{
 		{lenience.OperationCase, "operations are called Add, Replace and Remove"},
 		{lenience.StringBoolean, "active is \"True\" or \"False\", in a POST too"},
 		{lenience.RemoveWithValue, "members are removed by a list of values"},
+		{lenience.UnlistedExtension, "the enterprise extension comes without its URN in schemas"},
 		{lenience.UnqualifiedExtension, "attributes of the enterprise extension come without its URN"},
 		{lenience.UnqualifiedPath, "a path to such an attribute, likewise"},
 		{lenience.MalformedURN, "the enterprise URN lacks its last colon"},

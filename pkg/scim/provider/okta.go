@@ -40,6 +40,7 @@ var okta = &Profile{
 		{lenience.UnknownSchema, "an app with custom attributes lists a URN of its own"},
 		{lenience.UnknownExtension, "an app with custom attributes sends them under that URN"},
 		{lenience.UnlistedExtension, "custom attributes come without their URN in schemas"},
+		{lenience.UnknownMember, "a group has members who are not assigned to the app, or come later"},
 		{lenience.UnknownAttribute, "a user repeats what only Okta knows, such as a display in an address"},
 	},
 	Answers: Answers{UserPatch: WithBody, GroupPatch: WithoutBody, ReadsMembers: false, PageSize: 100},

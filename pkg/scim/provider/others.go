@@ -151,6 +151,7 @@ var pingOne = &Profile{
 	Deviations: []Deviation{
 		{lenience.UnknownSchema, "the connection lists URNs of the admin's choice"},
 		{lenience.UnknownExtension, "and sends attributes under them"},
+		{lenience.UnknownAttribute, "and attributes that no schema has"},
 	},
 	Answers: Answers{UserPatch: WithBody, GroupPatch: WithoutBody, ReadsMembers: true, PageSize: 100},
 	Retries: "Not published.",
