@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	ttl      = 3 * time.Second
+	ttl      = 6 * time.Second // long enough for a machine that is busy with other things
 	patience = 20 * time.Second
 )
 
