@@ -2,7 +2,7 @@ package search
 
 import (
 	"encoding/base64"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,10 +22,10 @@ func FuzzCursor(f *testing.F) {
 	off := directory.DomainPolicyOff
 	w.Must(f, directory.ChangeDirectoryPolicy{Organization: org, Directory: s.Directory, DomainPolicy: &off})
 	for i := range 5 {
-		w.Must(f, directory.CreateUser{Scope: s, State: directorytest.User(fmt.Sprintf("u%d", 5-i), map[string]any{"title": fmt.Sprint(i % 2)})})
+		w.Must(f, directory.CreateUser{Scope: s, State: directorytest.User("u"+strconv.Itoa(5-i), map[string]any{"title": strconv.Itoa(i % 2)})})
 	}
 	for i := range 2 {
-		w.Must(f, directory.CreateGroup{Scope: s, State: directorytest.Group(fmt.Sprintf("g%d", i), nil)})
+		w.Must(f, directory.CreateGroup{Scope: s, State: directorytest.Group("g"+strconv.Itoa(i), nil)})
 	}
 	in := Source{View: w.Rows, Scope: s, Base: "https://rollcall.example", Now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 
