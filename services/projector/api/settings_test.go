@@ -27,7 +27,7 @@ const badge = `{"id":"urn:acme:1.0:User","name":"Acme","description":"R & D <our
 // full is what a definition is shown as: everything that was left out filled in.
 func full(name, kind string) map[string]any {
 	return map[string]any{
-		"name": name, "type": kind, "multiValued": false, "description": "", "required": false, "caseExact": false,
+		"name": name, "type": kind, "multiValued": false, "required": false, "caseExact": false,
 		"mutability": "readWrite", "returned": "default", "uniqueness": "none",
 	}
 }
@@ -42,7 +42,7 @@ func TestExtensions(t *testing.T) {
 			"id": "urn:acme:1.0:User", "name": "Acme", "description": "R & D <ours>", "attributes": []any{full("badge", "string"), full("level", "integer")},
 		}},
 		map[string]any{"resource_type": "Group", "schema": map[string]any{
-			"id": "urn:acme:1.0:Group", "name": "G", "description": "", "attributes": []any{full("site", "string")},
+			"id": "urn:acme:1.0:Group", "name": "G", "attributes": []any{full("site", "string")},
 		}},
 	}}
 	none := map[string]any{"extensions": []any{}}
