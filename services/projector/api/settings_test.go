@@ -42,7 +42,7 @@ func TestExtensions(t *testing.T) {
 			"id": "urn:acme:1.0:User", "name": "Acme", "description": "R & D <ours>", "attributes": []any{full("badge", "string"), full("level", "integer")},
 		}},
 		map[string]any{"resource_type": "Group", "schema": map[string]any{
-			"id": "urn:acme:1.0:Group", "name": "G", "attributes": []any{full("site", "string")},
+			"id": "urn:acme:1.0:Group", "name": "G", "description": "", "attributes": []any{full("site", "string")},
 		}},
 	}}
 	none := map[string]any{"extensions": []any{}}
