@@ -112,6 +112,7 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		keys = append(keys, directory.Make(directory.TableDirectory, e.Resource))
 	case events.TypeGroupCreated, events.TypeGroupUpdated, events.TypeGroupDeleted:
 		keys = append(keys, directory.Make(directory.TableGroup, e.Directory, e.Resource))
+	default: // only through what it touches
 	}
 	touched, err := directory.Touched(v, e)
 	return append(keys, touched...), err
@@ -167,6 +168,7 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		b, _ := before.(*directory.Directory)
 		a, _ := after.(*directory.Directory)
 		return t.directory(b, a)
+	default: // nobody is told of it
 	}
 	return nil
 }

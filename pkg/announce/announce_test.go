@@ -147,14 +147,26 @@ func TestUserLife(t *testing.T) {
 		want []string
 	}{
 		directory.DeactivationDeletes: {
-			{"create", []string{created + " v1"}}, {"title", []string{updated + " v2"}}, {"same title", nil},
-			{"deactivate", []string{deleted + " v3 deactivated"}}, {"deactivate", nil}, {"other title", nil},
-			{"activate", []string{created + " v4"}}, {"deactivate", []string{deleted + " v5 deactivated"}}, {"delete", nil},
+			{"create", []string{created + " v1"}},
+			{"title", []string{updated + " v2"}},
+			{"same title", nil},
+			{"deactivate", []string{deleted + " v3 deactivated"}},
+			{"deactivate", nil},
+			{"other title", nil},
+			{"activate", []string{created + " v4"}},
+			{"deactivate", []string{deleted + " v5 deactivated"}},
+			{"delete", nil},
 		},
 		directory.DeactivationUpdates: {
-			{"create", []string{created + " v1"}}, {"title", []string{updated + " v2"}}, {"same title", nil},
-			{"deactivate", []string{updated + " v3 inactive"}}, {"deactivate", nil}, {"other title", []string{updated + " v4 inactive"}},
-			{"activate", []string{updated + " v5"}}, {"deactivate", []string{updated + " v6 inactive"}}, {"delete", []string{deleted + " v7 deleted"}},
+			{"create", []string{created + " v1"}},
+			{"title", []string{updated + " v2"}},
+			{"same title", nil},
+			{"deactivate", []string{updated + " v3 inactive"}},
+			{"deactivate", nil},
+			{"other title", []string{updated + " v4 inactive"}},
+			{"activate", []string{updated + " v5"}},
+			{"deactivate", []string{updated + " v6 inactive"}},
+			{"delete", []string{deleted + " v7 deleted"}},
 		},
 		directory.DeactivationDeletes + " created inactive": {
 			{"create inactive", nil}, {"title", nil}, {"activate", []string{created + " v1"}}, {"delete", []string{deleted + " v2 deleted"}},

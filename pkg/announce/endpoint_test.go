@@ -30,7 +30,8 @@ func TestEndpoint(t *testing.T) {
 		directory.DisableWebhookEndpoint{ID: id, Revision: 1, Reason: directory.BecauseFailing}, // changed meanwhile
 		directory.DisableWebhookEndpoint{ID: id, Revision: 2, Reason: directory.BecauseFailing},
 		directory.DisableWebhookEndpoint{ID: id, Revision: 3, Reason: directory.BecauseFailing}, // disabled already
-		directory.UpdateWebhookEndpoint{ID: id, Enabled: &on}, directory.UpdateWebhookEndpoint{ID: id, Enabled: &off},
+		directory.UpdateWebhookEndpoint{ID: id, Enabled: &on},
+		directory.UpdateWebhookEndpoint{ID: id, Enabled: &off},
 		directory.DeleteWebhookEndpoint{ID: id},
 	} {
 		s.Must(t, c)
@@ -40,8 +41,10 @@ func TestEndpoint(t *testing.T) {
 	}
 	until := since.Add(time.Hour)
 	if diff := cmp.Diff([]any{
-		public.EndpointFailing, public.Endpoint{ID: id, Version: 1, Description: "ours", FailingSince: &since, DisableAt: &until},
-		public.EndpointDisabled, public.Endpoint{ID: id, Version: 2, Description: "ours", Reason: directory.BecauseFailing},
+		public.EndpointFailing,
+		public.Endpoint{ID: id, Version: 1, Description: "ours", FailingSince: &since, DisableAt: &until},
+		public.EndpointDisabled,
+		public.Endpoint{ID: id, Version: 2, Description: "ours", Reason: directory.BecauseFailing},
 	}, got); diff != "" {
 		t.Errorf("told is (-want +got):\n%s", diff)
 	}

@@ -36,6 +36,7 @@ func (broken) Get(directory.Key) (directory.Row, error) { return nil, errBroken 
 func (broken) Scan(_, _ directory.Key, _ func(directory.Key, directory.Row) bool) error {
 	return errBroken
 }
+
 func (broken) ScanBack(_, _ directory.Key, _ func(directory.Key, directory.Row) bool) error {
 	return errBroken
 }
@@ -48,12 +49,30 @@ func TestBrokenView(t *testing.T) {
 	for _, c := range []directory.Command{
 		directory.Bootstrap{SecretHash: make([]byte, 32), Public: []byte{1}, Sealed: []byte{1}},
 		directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: "x", ExternalID: "x"}},
-		directory.UpdateOrganization{}, directory.DeleteOrganization{}, directory.CreateDomain{}, directory.DeleteDomain{}, directory.CreateDirectory{},
-		directory.EnableDirectory{}, directory.DisableDirectory{}, directory.DeleteDirectory{}, directory.ChangeDirectoryPolicy{},
-		directory.RegisterDirectorySchemas{}, directory.MapDirectoryAttributes{},
-		directory.CreateDirectorySecret{}, directory.RevokeDirectorySecret{}, directory.UpdateWebhookEndpoint{}, directory.ChangeWebhookSecret{},
-		directory.DeleteWebhookEndpoint{}, directory.DeleteAPIClient{}, s.create("x@acme.example"), s.replace(ada), directory.DeleteUser{},
-		directory.CreateGroup{}, directory.ReplaceGroup{}, directory.PatchGroup{}, directory.DeleteGroup{}, directory.ContinueFanout{},
+		directory.UpdateOrganization{},
+		directory.DeleteOrganization{},
+		directory.CreateDomain{},
+		directory.DeleteDomain{},
+		directory.CreateDirectory{},
+		directory.EnableDirectory{},
+		directory.DisableDirectory{},
+		directory.DeleteDirectory{},
+		directory.ChangeDirectoryPolicy{},
+		directory.RegisterDirectorySchemas{},
+		directory.MapDirectoryAttributes{},
+		directory.CreateDirectorySecret{},
+		directory.RevokeDirectorySecret{},
+		directory.UpdateWebhookEndpoint{},
+		directory.ChangeWebhookSecret{},
+		directory.DeleteWebhookEndpoint{},
+		directory.DeleteAPIClient{},
+		s.create("x@acme.example"), s.replace(ada),
+		directory.DeleteUser{},
+		directory.CreateGroup{},
+		directory.ReplaceGroup{},
+		directory.PatchGroup{},
+		directory.DeleteGroup{},
+		directory.ContinueFanout{},
 	} {
 		if _, err := directory.Decide(broken{}, directorytest.Request(c), s.Stamp()); !errors.Is(err, errBroken) {
 			t.Errorf("%T on a broken store answers %v", c, err)
@@ -77,9 +96,21 @@ func TestEvolveIsTotal(t *testing.T) {
 		t.Errorf("an unknown type gives %v, %v", got, err)
 	}
 	for _, e := range []events.Payload{
-		events.UserUpdated{}, events.UserDeleted{}, events.GroupUpdated{}, events.GroupDeleted{}, events.GroupMembersAdded{Members: []string{"x"}},
-		events.GroupMembersRemoved{Members: []string{"x"}}, events.FanoutContinued{}, events.DirectoryEnabled{}, events.DirectoryDisabled{},
-		events.DirectoryPolicyChanged{}, events.DirectorySchemasChanged{}, events.DirectoryAttributesMapped{}, events.WebhookEndpointUpdated{}, events.WebhookEndpointSecretChanged{}, events.OrganizationUpdated{},
+		events.UserUpdated{},
+		events.UserDeleted{},
+		events.GroupUpdated{},
+		events.GroupDeleted{},
+		events.GroupMembersAdded{Members: []string{"x"}},
+		events.GroupMembersRemoved{Members: []string{"x"}},
+		events.FanoutContinued{},
+		events.DirectoryEnabled{},
+		events.DirectoryDisabled{},
+		events.DirectoryPolicyChanged{},
+		events.DirectorySchemasChanged{},
+		events.DirectoryAttributesMapped{},
+		events.WebhookEndpointUpdated{},
+		events.WebhookEndpointSecretChanged{},
+		events.OrganizationUpdated{},
 	} {
 		ev, err := events.New(events.Event{ID: 1, Directory: "dir_0", Resource: "x"}, e)
 		if err != nil {

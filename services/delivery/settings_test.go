@@ -155,7 +155,9 @@ func TestHeaders(t *testing.T) {
 	w.endpoint("whe_1", rc.URL, "*")
 	w.settings("whe_1", rc.URL, func(e *events.WebhookEndpointUpdated) {
 		e.Headers = []events.WebhookHeader{
-			{Name: "authorization", SealedValue: seal("Bearer mine")}, {Name: "X-Two", SealedValue: seal("a")}, {Name: "X-Two", SealedValue: seal("b")},
+			{Name: "authorization", SealedValue: seal("Bearer mine")},
+			{Name: "X-Two", SealedValue: seal("a")},
+			{Name: "X-Two", SealedValue: seal("b")},
 			{Name: "webhook-id", SealedValue: seal("forged")},
 		}
 	})

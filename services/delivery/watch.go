@@ -50,7 +50,7 @@ func (s *slot) failing(now time.Time) (commands []directory.Command) {
 		}
 		if d := now.Sub(row.OpenedAt); d >= patience {
 			commands = append(commands, directory.DisableWebhookEndpoint{ID: id, Revision: l.ep.Revision, Reason: directory.BecauseFailing})
-		} else if level := warning(d, patience); level > 0 && !(l.ep.FailingSince.Equal(row.OpenedAt) && l.ep.Warned >= level) {
+		} else if level := warning(d, patience); level > 0 && (!l.ep.FailingSince.Equal(row.OpenedAt) || l.ep.Warned < level) {
 			commands = append(commands, directory.WarnWebhookEndpoint{
 				ID: id, Revision: l.ep.Revision,
 				WebhookEndpointFailing: events.WebhookEndpointFailing{Since: row.OpenedAt, DisableAt: row.OpenedAt.Add(patience), Level: level},
