@@ -13,9 +13,10 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
 
-// maxSearch is how long a query may take. Filters and orders that an index knows
-// take milliseconds whatever the size of the directory.
-const maxSearch = 30 * time.Second
+// maxSearch is how long a query may take: clients wait for half a minute.
+// Filters and orders that an index knows take milliseconds whatever the size of
+// the directory.
+const maxSearch = 20 * time.Second
 
 func (r *request) listUsers(string) error  { return r.list(users) }
 func (r *request) listGroups(string) error { return r.list(groups) }

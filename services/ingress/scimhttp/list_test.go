@@ -243,7 +243,7 @@ func TestSlowQuery(t *testing.T) {
 	var asked atomic.Int64
 	d := newWorld(t, scimhttp.Config{Clock: func() time.Time {
 		if slow.Load() {
-			return time.Now().Add(time.Duration(asked.Add(1)) * 20 * time.Second)
+			return time.Now().Add(time.Duration(asked.Add(1)) * 15 * time.Second)
 		}
 		return time.Now()
 	}}).dir(t)
