@@ -101,7 +101,7 @@ bench: $(BIN)/benchstat ## Measure COUNT=5 times and summarise; BENCH=Name picks
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZTIME=30s, FUZZJOBS=2 at a time; TARGET=FuzzParse picks
 	@for dir in $$($(GO) list -f '{{.Dir}}' $(PKG)); do \
-	  cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' | sed "s|^|$$dir |"; \
+	  { cat "$$dir"/*_test.go 2>/dev/null || true; } | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' | sed "s|^|$$dir |"; \
 	done | { grep -E ' ($(TARGET))$$' || true; } | FUZZTIME=$(FUZZTIME) xargs -r -P $(FUZZJOBS) -L 1 .ci/fuzz
 
 .PHONY: cover

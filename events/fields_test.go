@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -13,9 +14,11 @@ func FuzzReadFields(f *testing.F) {
 	f.Add("", "", "", "", `{}`, false)
 	f.Fuzz(func(t *testing.T, name, external, display, address, attributes string, active bool) {
 		var doc map[string]any
-		if json.Unmarshal([]byte(attributes), &doc) != nil || doc == nil {
+		var compact bytes.Buffer
+		if json.Unmarshal([]byte(attributes), &doc) != nil || doc == nil || json.Compact(&compact, []byte(attributes)) != nil {
 			t.Skip("attributes are one JSON object")
 		}
+		attributes = compact.String() // as they are stored
 		state := UserState{
 			UserNames: UserNames{UserName: name, ExternalID: external, DisplayName: display, Emails: []string{address, name}},
 			Active:    active, Address: address, Attributes: json.RawMessage(attributes),
