@@ -101,6 +101,9 @@ func (p *planner) access(e filter.Expr, within attribute) *access {
 			return &access{every: of.none, none: of.every}
 		}
 	case filter.Within:
+		if p.target.foreign(e.Path) {
+			return &access{none: true}
+		}
 		if a, ok := find(p.target.kind, e.Path); ok && within.path == "" {
 			return p.access(e.Of, a)
 		}
@@ -109,11 +112,12 @@ func (p *planner) access(e filter.Expr, within attribute) *access {
 		if within.path != "" {
 			path = within.path + "." + path
 		}
-		a, ok := find(p.target.kind, path)
-		if !ok {
-			return nil // another kind's: the filter says what that means
+		if a, ok := find(p.target.kind, path); ok {
+			return p.leaf(e, a)
 		}
-		return p.leaf(e, a)
+		if p.target.foreign(path) {
+			return &access{none: true}
+		}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package search
 
 import (
-	"cmp"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -71,6 +70,9 @@ type target struct {
 	rows   directory.Table
 	filter filter.Expr // nil for every row
 	sort   attribute   // what to sort by; no path if the query is not sorted
+	// foreign says that another kind of the query has the attribute of a path and
+	// this one does not. Nothing of this kind has a value there.
+	foreign func(path string) bool
 }
 
 // page is the part of the result that the client asks for.
@@ -84,9 +86,10 @@ type page struct {
 // one list (RFC 7644 section 3.4.3): an attribute that one of them does not have
 // has no value there.
 //
-// Errors: Invalid with the reason invalidFilter (syntax, bounds, an attribute
-// that none of the kinds has), invalidValue (sorting), invalidCursor or
-// invalidCount (paging by cursor).
+// Errors: Invalid with the reason invalidFilter (syntax, bounds), invalidValue
+// (sorting), invalidCursor or invalidCount (paging by cursor), and what rd
+// refuses: an attribute that none of the kinds has, among others. A lenient
+// directory looks for it in the data that no schema describes.
 func Parse(rd *lenience.Reading, p Parameters, kinds ...*schema.Resource) (*Query, error) {
 	q := &Query{limits: defaults}
 	for _, k := range kinds {
@@ -120,17 +123,38 @@ func (q *Query) filter(rd *lenience.Reading, text string) error {
 	if n := terms(e); n > maxTerms {
 		return fault.New(fault.Invalid, "The filter has %d comparisons; at most %d are allowed.", n, maxTerms).Because(fault.InvalidFilter)
 	}
-	// A name that nothing defines would choose nothing, and a provider that looks
-	// for an account by it would make the account again (facts: Entra).
-	if path := q.unknown(e, ""); path != "" {
-		return fault.New(fault.Invalid, "The filter names %q, which is no attribute of %s.", clip(path), q.names()).Because(fault.InvalidFilter)
-	}
 	for i := range q.targets {
-		if q.targets[i].filter, err = filter.Bind(rd, q.targets[i].kind, e); err != nil {
+		t := &q.targets[i]
+		t.foreign = func(path string) bool {
+			_, own := find(t.kind, path)
+			return !own && q.knows(path)
+		}
+		// What another kind has is no deviation here.
+		reading := rd
+		paths(e, "", func(path string) {
+			if t.foreign(path) {
+				reading = nil
+			}
+		})
+		if t.filter, err = filter.Bind(reading, t.kind, e); err != nil {
 			return err
 		}
 	}
-	return nil
+	return q.unknown(rd, e)
+}
+
+// unknown has rd tolerate what none of several kinds has. Binding does so for
+// one.
+func (q *Query) unknown(rd *lenience.Reading, e filter.Expr) (err error) {
+	if len(q.targets) == 1 {
+		return nil
+	}
+	paths(e, "", func(path string) {
+		if err == nil && !q.knows(path) {
+			err = rd.Tolerate(lenience.UnknownFilterAttribute, path)
+		}
+	})
+	return err
 }
 
 // terms counts the comparisons of a filter.
@@ -148,34 +172,24 @@ func terms(e filter.Expr) int {
 	return 1
 }
 
-// unknown returns a path of the filter that none of the kinds has, empty if there
-// is none. within is the attribute whose elements the filter chooses from.
-func (q *Query) unknown(e filter.Expr, within string) string {
+// paths calls yield for every path that the filter names, those inside brackets
+// behind the attribute in front.
+func paths(e filter.Expr, within string, yield func(path string)) {
 	switch e := e.(type) {
 	case filter.And:
-		return cmp.Or(q.unknown(e.Left, within), q.unknown(e.Right, within))
+		paths(e.Left, within, yield)
+		paths(e.Right, within, yield)
 	case filter.Or:
-		return cmp.Or(q.unknown(e.Left, within), q.unknown(e.Right, within))
+		paths(e.Left, within, yield)
+		paths(e.Right, within, yield)
 	case filter.Not:
-		return q.unknown(e.Of, within)
+		paths(e.Of, within, yield)
 	case filter.Within:
-		if within != "" {
-			return within + "[" + e.Path + "[…]]"
-		}
-		if !q.knows(e.Path) {
-			return e.Path
-		}
-		return q.unknown(e.Of, e.Path)
+		yield(within + e.Path)
+		paths(e.Of, within+e.Path+".", yield)
 	case filter.Compare:
-		path := e.Path
-		if within != "" {
-			path = within + "." + e.Path
-		}
-		if !q.knows(path) {
-			return path
-		}
+		yield(within + e.Path)
 	}
-	return ""
 }
 
 // knows reports whether one of the kinds has the attribute of a path.

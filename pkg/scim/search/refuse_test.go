@@ -12,6 +12,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/directory/directorytest"
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 	"github.com/rollcallhq/rollcall/pkg/scim/search"
 )
@@ -24,19 +25,19 @@ func TestParseRefuses(t *testing.T) {
 		kinds  []*schema.Resource // users
 		reason fault.Reason       // empty: it is taken
 		says   string
+		strict bool // only a strict directory refuses it
 	}{
 		"a filter that is none":             {p: search.Parameters{Filter: "userName"}, reason: fault.InvalidFilter},
-		"an unknown attribute":              {p: search.Parameters{Filter: `hat eq "x"`}, reason: fault.InvalidFilter, says: `"hat"`},
-		"an unknown attribute beside":       {p: search.Parameters{Filter: `userName eq "x" and not (hat pr)`}, reason: fault.InvalidFilter, says: `"hat"`},
-		"an unknown part":                   {p: search.Parameters{Filter: `name.nick eq "x"`}, reason: fault.InvalidFilter, says: `"name.nick"`},
-		"an unknown part in brackets":       {p: search.Parameters{Filter: `emails[type eq "work" or hue eq "x"]`}, reason: fault.InvalidFilter, says: `"emails.hue"`},
-		"brackets in brackets":              {p: search.Parameters{Filter: `emails[value[x eq "y"]]`}, reason: fault.InvalidFilter},
-		"an attribute of the other kind":    {p: search.Parameters{Filter: `members eq "x"`}, reason: fault.InvalidFilter, says: "User"},
+		"an unknown attribute":              {p: search.Parameters{Filter: `hat eq "x"`}, reason: fault.InvalidFilter, strict: true, says: "hat"},
+		"an unknown attribute beside":       {p: search.Parameters{Filter: `userName eq "x" and not (hat pr)`}, reason: fault.InvalidFilter, strict: true, says: "hat"},
+		"an unknown part":                   {p: search.Parameters{Filter: `name.nick eq "x"`}, reason: fault.InvalidFilter, strict: true, says: "name.nick"},
+		"an unknown part in brackets":       {p: search.Parameters{Filter: `emails[type eq "work" or hue eq "x"]`}, reason: fault.InvalidFilter, strict: true, says: "emails.hue"},
+		"an attribute of the other kind":    {p: search.Parameters{Filter: `members eq "x"`}, reason: fault.InvalidFilter, strict: true},
 		"an attribute of one of the kinds":  {p: search.Parameters{Filter: `members eq "x" or userName pr`}, kinds: both},
-		"an attribute of none of the kinds": {p: search.Parameters{Filter: `hat pr`}, kinds: both, reason: fault.InvalidFilter, says: "User or Group"},
-		"an unregistered extension":         {p: search.Parameters{Filter: `urn:acme:1.0:User:hat pr`}, reason: fault.InvalidFilter},
+		"an attribute of none of the kinds": {p: search.Parameters{Filter: `hat pr`}, kinds: both, reason: fault.InvalidFilter, strict: true},
+		"an unregistered extension":         {p: search.Parameters{Filter: `urn:acme:1.0:User:hat pr`}, reason: fault.InvalidFilter, strict: true},
 		"a registered extension as a whole": {p: search.Parameters{Filter: schema.EnterpriseURN + " pr"}},
-		"an extension without its URN":      {p: search.Parameters{Filter: `department eq "R&D"`}},
+		"an extension without its URN":      {p: search.Parameters{Filter: `department eq "R&D"`}, reason: fault.InvalidFilter, strict: true},
 		"an order of booleans":              {p: search.Parameters{Filter: `active gt true`}, reason: fault.InvalidFilter},
 		"many comparisons":                  {p: search.Parameters{Filter: strings.Repeat("id pr or ", 501) + "id pr"}, reason: fault.InvalidFilter, says: "at most 500"},
 		"blanks":                            {p: search.Parameters{Filter: "  "}},
@@ -63,7 +64,13 @@ func TestParseRefuses(t *testing.T) {
 			if kinds == nil {
 				kinds = []*schema.Resource{schema.User}
 			}
-			_, err := search.Parse(nil, tt.p, kinds...)
+			_, err := search.Parse(&lenience.Reading{Strict: tt.strict}, tt.p, kinds...)
+			if tt.strict {
+				rd := &lenience.Reading{}
+				if _, err := search.Parse(rd, tt.p, kinds...); err != nil || len(rd.Deviations()) != 1 {
+					t.Errorf("a lenient directory says %v and remembers %v", err, rd.Deviations())
+				}
+			}
 			if tt.reason == "" {
 				if err != nil {
 					t.Fatal(err)
