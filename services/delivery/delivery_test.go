@@ -201,9 +201,11 @@ func TestMatch_asOfTheLog(t *testing.T) {
 			last := cause("diruser_5")
 			want := map[string]int{}
 			before()
-			want[first().id] = 1
-			disabled()
-			unwanted()
+			early := first()
+			want[early.id] = 1
+			// What was caused before the endpoint was deleted may be sent to it by a
+			// worker that has not read so far.
+			late := map[string]bool{early.id: true, disabled().id: true, unwanted().id: true}
 			want[last().id] = 1
 			if !running {
 				w.worker()
@@ -212,8 +214,10 @@ func TestMatch_asOfTheLog(t *testing.T) {
 			if diff := cmp.Diff(want, rc.ids()); diff != "" {
 				t.Errorf("got (-want +got):\n%s", diff)
 			}
-			if gone.count() != 0 {
-				t.Errorf("the deleted endpoint got %v", gone.ids())
+			for id := range gone.ids() {
+				if !running || !late[id] {
+					t.Errorf("the deleted endpoint got %s", id)
+				}
 			}
 		})
 	}
