@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// maxBatch bounds one transaction, in events: the facts measured this as the
-	// size beyond which nothing is gained.
+	// maxBatch bounds one transaction, in events or in what they are announced
+	// with, whichever is more: the facts measured this as the size beyond which
+	// nothing is gained, and one change of members is told of each of them.
 	maxBatch = 10_000
 	// gather is how long a transaction collects what arrives, unless somebody
 	// waits for it. Public events do not wait for it, and each sync that is saved
@@ -132,7 +133,7 @@ type batch struct {
 	snap   *readmodel.Snapshot
 	rows   *directory.Overlay
 	to     readmodel.Checkpoint
-	events int
+	events int   // folded, or caused by them
 	due    []due // not yet written as messages
 	outbox []message
 	poison []poison
@@ -211,8 +212,8 @@ func (b *batch) fold(e eventlog.Entry) {
 	for _, c := range e.Frame.Commits {
 		for _, ev := range c.Events {
 			ordinal++
-			b.events++
 			as, err := announce.Fold(b.rows, ev, ordinal)
+			b.events += max(1, len(as))
 			if err != nil {
 				// Visible and not silently past: the quarantine row is written with
 				// the position, and the operator's log says it.
