@@ -11,7 +11,7 @@ import (
 // softMemory is how much memory the collector lets the process take before it
 // works harder, in bytes. What is in use at once, with a million users, is about
 // half of it; without a limit the process grows to twice what it needs.
-const softMemory = 768 << 20
+const softMemory = 640 << 20
 
 // limitMemory gives the collector its limit, unless GOMEMLIMIT says another one:
 // at most half of what a container may take, since the other half is better used
