@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -44,42 +43,18 @@ func (r *reader) want(a attribute) {
 		r.version = r.version || a.sub == "" || a.sub == "version"
 	case name == "schemas":
 		r.schemas = true
-	case a.urn != "" && a.name != "":
-		r.add(name, a.name)
 	default:
-		r.add(name, "")
-	}
-}
-
-// wantUnknown adds what a path may lead to that the schema does not describe, in
-// the same places as filter.Match looks for it.
-func (r *reader) wantUnknown(path string) {
-	urn, rest := r.kind.Split(path)
-	name, _, _ := strings.Cut(rest, ".")
-	a, urn := r.kind.Find(urn, name)
-	switch {
-	case a != nil: // a part of it is not described
-		r.want(attribute{urn: urn, name: a.Name})
-	case urn != "":
-		r.add(urn, "")
-		r.add(path, "") // an extension as a whole whose URN was split in the middle
-	default:
-		r.add(name, "")
-	}
-}
-
-// add has a name on the top level decoded, or a part of what is below it.
-func (r *reader) add(name, part string) {
-	i := slices.IndexFunc(r.members, func(w wanted) bool { return strings.EqualFold(w.name, name) })
-	switch {
-	case i < 0 && part != "":
-		r.members = append(r.members, wanted{name, []string{part}})
-	case i < 0:
-		r.members = append(r.members, wanted{name: name})
-	case part == "":
-		r.members[i].parts = nil
-	case r.members[i].parts != nil && !slices.Contains(r.members[i].parts, part):
-		r.members[i].parts = append(r.members[i].parts, part)
+		i := slices.IndexFunc(r.members, func(w wanted) bool { return w.name == name })
+		switch {
+		case i < 0 && a.urn != "" && a.name != "":
+			r.members = append(r.members, wanted{name, []string{a.name}})
+		case i < 0:
+			r.members = append(r.members, wanted{name: name})
+		case a.name == "":
+			r.members[i].parts = nil
+		case r.members[i].parts != nil && !slices.Contains(r.members[i].parts, a.name):
+			r.members[i].parts = append(r.members[i].parts, a.name)
+		}
 	}
 }
 

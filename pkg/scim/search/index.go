@@ -69,9 +69,9 @@ func (x *index) read(dir string, k directory.Key, row directory.Row) (e entry) {
 }
 
 // scan yields the entries that may fulfil a comparison, in the order of their
-// values; sure says that one does. The operator is any but ne, which says nothing
-// of an index.
-func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yield func(e entry, sure bool) bool) error {
+// values; sure says that one does. ok is false if the index knows nothing of the
+// operator.
+func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yield func(e entry, sure bool) bool) (ok bool, err error) {
 	w := x.form(want)
 	sure := !strings.ContainsAny(w, "\x00\x01")
 	from := directory.Make(x.table, dir)
@@ -94,10 +94,10 @@ func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yi
 		holds = func(s string) bool { return s < w }
 	case filter.LessOrEqual:
 		holds = func(s string) bool { return s <= w }
-	default: // fulfilled by no value
-		return nil
+	default:
+		return false, nil
 	}
-	return v.Scan(from, "", func(k directory.Key, row directory.Row) bool {
+	return true, v.Scan(from, "", func(k directory.Key, row directory.Row) bool {
 		e := x.read(dir, k, row)
 		odd := strings.Contains(e.value, escaped)
 		if holds != nil && !odd && !holds(e.value) {

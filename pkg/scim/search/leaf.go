@@ -48,10 +48,11 @@ func (p *planner) byIndex(x *index, op filter.Op, want string) *access {
 		exact: true,
 		walks: op != filter.Equal && op != filter.StartsWith,
 		find: func(yield func(uint64, bool) bool) error {
-			return x.scan(p.view, p.dir, op, want, func(e entry, sure bool) bool {
+			_, err := x.scan(p.view, p.dir, op, want, func(e entry, sure bool) bool {
 				id, ok := number(p.target.rows, e.id)
 				return !ok || yield(id, sure)
 			})
+			return err
 		},
 	}
 }

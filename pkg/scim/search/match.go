@@ -32,9 +32,7 @@ func (m *matcher) prepare(e filter.Expr) {
 	for _, path := range filter.Paths(e) {
 		a, ok := find(m.target.kind, path)
 		switch {
-		case !ok && m.target.foreign(path): // nothing of this kind has a value there
-		case !ok:
-			m.reader.wantUnknown(path)
+		case !ok: // of another kind
 		case m.isEdge(a):
 			m.edges = true
 		default:

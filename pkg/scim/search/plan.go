@@ -101,9 +101,6 @@ func (p *planner) access(e filter.Expr, within attribute) *access {
 			return &access{every: of.none, none: of.every}
 		}
 	case filter.Within:
-		if p.target.foreign(e.Path) {
-			return &access{none: true}
-		}
 		if a, ok := find(p.target.kind, e.Path); ok && within.path == "" {
 			return p.access(e.Of, a)
 		}
@@ -112,12 +109,11 @@ func (p *planner) access(e filter.Expr, within attribute) *access {
 		if within.path != "" {
 			path = within.path + "." + path
 		}
-		if a, ok := find(p.target.kind, path); ok {
-			return p.leaf(e, a)
+		a, ok := find(p.target.kind, path)
+		if !ok {
+			return nil // another kind's: the filter says what that means
 		}
-		if p.target.foreign(path) {
-			return &access{none: true}
-		}
+		return p.leaf(e, a)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -11,10 +12,10 @@ import (
 )
 
 const (
-	// DefaultCount is how many resources a page has if the client does not say.
+	// DefaultCount is how many resources a page has if the client does not say;
+	// MaxCount is how many it has at most.
 	DefaultCount = 100
-	// MaxCount is how many resources a page has at most.
-	MaxCount = 500
+	MaxCount     = 500
 	// MaxSorted is the last position that index paging reaches in an order that
 	// no index has. Cursors go on behind it.
 	MaxSorted = 50_000
@@ -70,9 +71,6 @@ type target struct {
 	rows   directory.Table
 	filter filter.Expr // nil for every row
 	sort   attribute   // what to sort by; no path if the query is not sorted
-	// foreign says that another kind of the query has the attribute of a path and
-	// this one does not. Nothing of this kind has a value there.
-	foreign func(path string) bool
 }
 
 // page is the part of the result that the client asks for.
@@ -86,10 +84,9 @@ type page struct {
 // one list (RFC 7644 section 3.4.3): an attribute that one of them does not have
 // has no value there.
 //
-// Errors: Invalid with the reason invalidFilter (syntax, bounds), invalidValue
-// (sorting), invalidCursor or invalidCount (paging by cursor), and what rd
-// refuses: an attribute that none of the kinds has, among others. A lenient
-// directory looks for it in the data that no schema describes.
+// Errors: Invalid with the reason invalidFilter (syntax, bounds, an attribute
+// that none of the kinds has), invalidValue (sorting), invalidCursor or
+// invalidCount (paging by cursor).
 func Parse(rd *lenience.Reading, p Parameters, kinds ...*schema.Resource) (*Query, error) {
 	q := &Query{limits: defaults}
 	for _, k := range kinds {
@@ -123,38 +120,17 @@ func (q *Query) filter(rd *lenience.Reading, text string) error {
 	if n := terms(e); n > maxTerms {
 		return fault.New(fault.Invalid, "The filter has %d comparisons; at most %d are allowed.", n, maxTerms).Because(fault.InvalidFilter)
 	}
+	// A name that nothing defines would choose nothing, and a provider that looks
+	// for an account by it would make the account again (facts: Entra).
+	if path := q.unknown(e, ""); path != "" {
+		return fault.New(fault.Invalid, "The filter names %q, which is no attribute of %s.", clip(path), q.names()).Because(fault.InvalidFilter)
+	}
 	for i := range q.targets {
-		t := &q.targets[i]
-		t.foreign = func(path string) bool {
-			_, own := find(t.kind, path)
-			return !own && q.knows(path)
-		}
-		// What another kind has is no deviation here.
-		reading := rd
-		paths(e, "", func(path string) {
-			if t.foreign(path) {
-				reading = nil
-			}
-		})
-		if t.filter, err = filter.Bind(reading, t.kind, e); err != nil {
+		if q.targets[i].filter, err = filter.Bind(rd, q.targets[i].kind, e); err != nil {
 			return err
 		}
 	}
-	return q.unknown(rd, e)
-}
-
-// unknown has rd tolerate what none of several kinds has. Binding does so for
-// one.
-func (q *Query) unknown(rd *lenience.Reading, e filter.Expr) (err error) {
-	if len(q.targets) == 1 {
-		return nil
-	}
-	paths(e, "", func(path string) {
-		if err == nil && !q.knows(path) {
-			err = rd.Tolerate(lenience.UnknownFilterAttribute, path)
-		}
-	})
-	return err
+	return nil
 }
 
 // terms counts the comparisons of a filter.
@@ -172,24 +148,34 @@ func terms(e filter.Expr) int {
 	return 1
 }
 
-// paths calls yield for every path that the filter names, those inside brackets
-// behind the attribute in front.
-func paths(e filter.Expr, within string, yield func(path string)) {
+// unknown returns a path of the filter that none of the kinds has, empty if there
+// is none. within is the attribute whose elements the filter chooses from.
+func (q *Query) unknown(e filter.Expr, within string) string {
 	switch e := e.(type) {
 	case filter.And:
-		paths(e.Left, within, yield)
-		paths(e.Right, within, yield)
+		return cmp.Or(q.unknown(e.Left, within), q.unknown(e.Right, within))
 	case filter.Or:
-		paths(e.Left, within, yield)
-		paths(e.Right, within, yield)
+		return cmp.Or(q.unknown(e.Left, within), q.unknown(e.Right, within))
 	case filter.Not:
-		paths(e.Of, within, yield)
+		return q.unknown(e.Of, within)
 	case filter.Within:
-		yield(within + e.Path)
-		paths(e.Of, within+e.Path+".", yield)
+		if within != "" {
+			return within + "[" + e.Path + "[…]]"
+		}
+		if !q.knows(e.Path) {
+			return e.Path
+		}
+		return q.unknown(e.Of, e.Path)
 	case filter.Compare:
-		yield(within + e.Path)
+		path := e.Path
+		if within != "" {
+			path = within + "." + e.Path
+		}
+		if !q.knows(path) {
+			return path
+		}
 	}
+	return ""
 }
 
 // knows reports whether one of the kinds has the attribute of a path.

@@ -119,7 +119,7 @@ func (r *runner) prepare() error {
 			return err
 		}
 		rd := &reader{view: r.in.View, kind: t.kind, base: r.in.Base}
-		s := &source{target: t, kind: uint8(i), plan: plan, reader: rd, count: unknown}
+		s := &source{target: t, kind: uint8(i), plan: plan, reader: rd, count: unknown} //nolint:gosec // there are two
 		s.matcher = newMatcher(r.in.View, r.in.Scope.Directory, t, rd)
 		if t.sort.path != "" {
 			rd.want(t.sort)
