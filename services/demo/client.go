@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,6 +42,9 @@ type failure struct {
 	method, path string
 	status       int
 	body         string
+	// tries counts the attempts, this one included. Above 1 an earlier one may
+	// have had its effect: 503 is also said when the outcome is not known.
+	tries int
 }
 
 func (f *failure) Error() string {
@@ -60,6 +64,10 @@ func (c *client) send(ctx context.Context, method, path string, body, into any) 
 	for try := 1; ; try++ {
 		sent := time.Now()
 		answer, pause, err := c.once(ctx, method, path, raw)
+		var f *failure
+		if errors.As(err, &f) {
+			f.tries = try
+		}
 		if pause > 0 && try < maxTries {
 			c.counts.putOff.Add(1)
 			if err := wait(ctx, pause); err != nil {
@@ -104,7 +112,7 @@ func (c *client) once(ctx context.Context, method, path string, body []byte) (an
 	if res.StatusCode/100 == 2 {
 		return answer, 0, nil
 	}
-	err = &failure{method, path, res.StatusCode, excerpt(answer)}
+	err = &failure{method: method, path: path, status: res.StatusCode, body: excerpt(answer), tries: 1}
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
 		pause = retryAfter(res.Header.Get("Retry-After"))
 	}

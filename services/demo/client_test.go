@@ -70,3 +70,48 @@ func TestClient_reportsRefusals(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What a server puts off may have taken effect all the same: 503 is what it
+// says when it lost sight of a write.
+func TestSession_findsWhatAnUnansweredRequestMade(t *testing.T) {
+	t.Parallel()
+	const none, one = `{"totalResults":0}`, `{"totalResults":1,"Resources":[{"id":"x"}]}`
+	for name, c := range map[string]struct {
+		answers []*http.Response
+		id      string
+	}{
+		"it was made":     {[]*http.Response{answer(200, "", none), answer(503, "1", ""), answer(200, "", one)}, "x"},
+		"it was not made": {[]*http.Response{answer(200, "", none), answer(503, "1", ""), answer(200, "", none), answer(201, "", `{"id":"y"}`)}, "y"},
+		"another's":       {[]*http.Response{answer(200, "", one)}, ""},
+		"refused":         {[]*http.Response{answer(200, "", none), answer(409, "", "")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := &answers{left: c.answers}
+				s := session{client: &client{http: &http.Client{Transport: a}, base: "http://server", counts: &counts{}}}
+				id, _, err := s.create(t.Context(), "/Users", `userName eq "a"`, "", object{"userName": "a"})
+				if id != c.id || (err == nil) != (c.id != "") {
+					t.Errorf("created %q, error %v; want %q", id, err, c.id)
+				}
+				if len(a.left) != 0 {
+					t.Errorf("%d answers were not asked for", len(a.left))
+				}
+			})
+		})
+	}
+}
+
+func TestSession_removesOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := &answers{left: []*http.Response{answer(503, "1", ""), answer(404, "", ""), answer(404, "", "")}}
+		s := session{client: &client{http: &http.Client{Transport: a}, base: "http://server", counts: &counts{}}}
+		if _, _, err := s.remove(t.Context(), "/Groups/x"); err != nil {
+			t.Errorf("what an earlier attempt removed: %v", err)
+		}
+		if _, _, err := s.remove(t.Context(), "/Groups/x"); err == nil {
+			t.Error("a group that was never there was removed")
+		}
+	})
+}

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -13,9 +15,10 @@ type entraClient struct{ session }
 
 // greet looks for somebody who is not there and wants an empty list.
 func (e *entraClient) greet(ctx context.Context) error {
-	n, err := e.find(ctx, "/Users", `userName eq "6d2f1f3c-9c41-4a0b-9f5a-0d8a2f3b7c11"`, "")
-	if err == nil && n != 0 {
-		err = fmt.Errorf("a look-up of a user that does not exist found %d", n)
+	var found listed
+	_, err := e.send(ctx, http.MethodGet, "/Users?filter="+url.QueryEscape(`userName eq "6d2f1f3c-9c41-4a0b-9f5a-0d8a2f3b7c11"`), nil, &found)
+	if err == nil && found.Total != 0 {
+		err = fmt.Errorf("a look-up of a user that does not exist found %d", found.Total)
 	}
 	return err
 }

@@ -2,6 +2,8 @@ package demo
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -36,34 +38,52 @@ type session struct {
 }
 
 type listed struct {
-	Total int `json:"totalResults"`
-}
-
-// find returns how many resources a filter chooses.
-func (s *session) find(ctx context.Context, path, filter, more string) (int, error) {
-	var found listed
-	_, err := s.send(ctx, http.MethodGet, path+"?filter="+url.QueryEscape(filter)+more, nil, &found)
-	return found.Total, err
+	Total     int `json:"totalResults"`
+	Resources []struct {
+		ID string `json:"id"`
+	} `json:"Resources"`
 }
 
 // create looks whether something is there already, as every provider does, and
-// then makes it.
+// then makes it. Where the server puts that off it looks again, because 503 is
+// also said when nobody knows yet whether the first attempt took effect.
 func (s *session) create(ctx context.Context, path, filter, more string, body object) (string, time.Time, error) {
-	n, err := s.find(ctx, path, filter, more)
+	raw, err := json.Marshal(body)
 	if err != nil {
-		return "", time.Time{}, err
+		return "", time.Time{}, fmt.Errorf("encode the body of POST %s: %w", path, err)
 	}
-	if n != 0 {
-		return "", time.Time{}, fmt.Errorf("%s with %s found %d before the first was made", path, filter, n)
+	var sent time.Time
+	for try := 1; ; try++ {
+		var found listed
+		if _, err := s.send(ctx, http.MethodGet, path+"?filter="+url.QueryEscape(filter)+more, nil, &found); err != nil {
+			return "", time.Time{}, err
+		}
+		if try > 1 && found.Total == 1 && len(found.Resources) == 1 {
+			return found.Resources[0].ID, sent, nil
+		}
+		if found.Total != 0 {
+			return "", time.Time{}, fmt.Errorf("%s with %s found %d before the first was made", path, filter, found.Total)
+		}
+		sent = time.Now()
+		answer, pause, err := s.once(ctx, http.MethodPost, path, raw)
+		if pause > 0 && try < maxTries {
+			s.counts.putOff.Add(1)
+			if err := wait(ctx, pause); err != nil {
+				return "", sent, err
+			}
+			continue
+		}
+		if err != nil {
+			return "", sent, err
+		}
+		var made struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(answer, &made); err != nil || made.ID == "" {
+			return "", sent, fmt.Errorf("POST %s was answered without an id", path)
+		}
+		return made.ID, sent, nil
 	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	sent, err := s.send(ctx, http.MethodPost, path, body, &made)
-	if err == nil && made.ID == "" {
-		err = fmt.Errorf("POST %s was answered without an id", path)
-	}
-	return made.ID, sent, err
 }
 
 // patch sends PATCH operations (RFC 7644 section 3.5.2).
@@ -72,8 +92,13 @@ func (s *session) patch(ctx context.Context, path string, ops ...object) (string
 	return "", sent, err
 }
 
+// remove deletes. What an earlier attempt removed is gone all the same.
 func (s *session) remove(ctx context.Context, path string) (string, time.Time, error) {
 	sent, err := s.send(ctx, http.MethodDelete, path, nil, nil)
+	var f *failure
+	if errors.As(err, &f) && f.status == http.StatusNotFound && f.tries > 1 {
+		err = nil
+	}
 	return "", sent, err
 }
 

@@ -40,7 +40,7 @@ func (s *setup) signIn(ctx context.Context, id, secret string) error {
 		AccessToken string `json:"access_token"`
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("sign in as %s, check --client-id and --client-secret: %w", id, &failure{http.MethodPost, "/oauth/token", res.StatusCode, excerpt(body)})
+		return fmt.Errorf("sign in as %s, check --client-id and --client-secret: %w", id, &failure{method: http.MethodPost, path: "/oauth/token", status: res.StatusCode, body: excerpt(body), tries: 1})
 	}
 	if err := json.Unmarshal(body, &grant); err != nil || grant.AccessToken == "" {
 		return fmt.Errorf("the answer of /oauth/token holds no access_token")
