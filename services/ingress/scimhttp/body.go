@@ -36,6 +36,12 @@ func (r *request) read() ([]byte, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "The body could not be read to its end.").Because(fault.InvalidSyntax)
 	}
+	if len(b) > largeBody && !r.holds {
+		if err := r.h.large.enter(r.Request().Context(), roomWithin); err != nil {
+			return nil, err
+		}
+		r.holds = true
+	}
 	// The decoder would replace what is no UTF-8, and two names could become one.
 	if !utf8.Valid(b) {
 		return nil, fault.New(fault.Invalid, "The body is not valid UTF-8.").Because(fault.InvalidSyntax)

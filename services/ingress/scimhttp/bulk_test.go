@@ -379,3 +379,15 @@ func sameSet(a, b []string) bool {
 	}
 	return true
 }
+
+// TestLargeBodies sends more of them than are in work at once, one after the
+// other: each gives its place back, however it ends.
+func TestLargeBodies(t *testing.T) {
+	t.Parallel()
+	d := newDir(t)
+	large := strings.Repeat("x", 100<<10)
+	for i := range 10 {
+		d.want(t, 400, "POST", "/Users", object{"schemas": []any{userURN}, "displayName": large})
+		d.want(t, 201, "POST", "/Users", with(userBody(fmt.Sprint("u", i)), object{"externalId": fmt.Sprint(i), "urn:example:left:out": large}))
+	}
+}

@@ -54,6 +54,7 @@ type Handler struct {
 	ingress Writer
 	cfg     Config
 	limits  *limiter
+	large   room
 }
 
 // New makes the handler.
@@ -61,7 +62,7 @@ func New(w Writer, cfg Config) *Handler {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Handler{ingress: w, cfg: cfg, limits: newLimiter(cfg.RateLimit)}
+	return &Handler{ingress: w, cfg: cfg, limits: newLimiter(cfg.RateLimit), large: newRoom()}
 }
 
 // Register adds the routes. Everything below a directory's SCIM root comes
@@ -76,6 +77,11 @@ func (h *Handler) Register(e *echo.Echo) {
 func (h *Handler) serve(c echo.Context) error {
 	r := &request{Context: c, h: h, started: h.cfg.Clock()}
 	r.identify()
+	defer func() {
+		if r.holds {
+			h.large.leave()
+		}
+	}()
 	err := r.answer()
 	status := c.Response().Status
 	if err != nil {

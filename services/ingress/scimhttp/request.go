@@ -41,6 +41,8 @@ type request struct {
 	// log.
 	received []byte
 	failed   error
+	// holds says that the request has a place among those with a large body.
+	holds bool
 }
 
 // authenticate finds the directory that the bearer secret opens. A wrong secret
