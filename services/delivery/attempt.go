@@ -40,7 +40,9 @@ func (l *lane) fly(f flight) {
 	}
 	w, ep, ctx := l.slot.w, l.ep, l.ctx
 	w.stats.inFlight.Add(1)
+	l.slot.flying.Add(1)
 	w.inFlight.Go(func() {
+		defer l.slot.flying.Done()
 		began := time.Now()
 		r, put := w.attempt(ctx, ep, f)
 		w.stats.inFlight.Add(-1)

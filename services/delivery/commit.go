@@ -17,10 +17,11 @@ const checkpointRecords = 10_000
 // the next collects. It ends when the slot is closing and nothing is pending,
 // when the slot is lost, or when nobody waits for it any more.
 func (s *slot) commit() {
+	defer close(s.committed)
 	for {
 		select {
 		case <-s.work:
-		case <-s.w.flights.Done():
+		case <-s.ctx.Done():
 			return
 		}
 		for {
@@ -95,20 +96,20 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 func (s *slot) append(b []byte) (uint64, bool) {
 	wait := 20 * time.Millisecond
 	for {
-		seq, err := s.writer.Append(s.w.flights, b)
+		seq, err := s.writer.Append(s.ctx, b)
 		switch {
 		case err == nil:
 			return seq, true
 		case errors.Is(err, attemptlog.ErrFenced), errors.Is(err, attemptlog.ErrRefused):
 			s.lose(fmt.Errorf("append to slot %d: %w", s.n, err))
 			return 0, false
-		case s.w.flights.Err() != nil:
+		case s.ctx.Err() != nil:
 			return 0, false
 		case errors.Is(err, attemptlog.ErrFull):
 			s.w.trimNow()
 		}
 		s.w.cfg.Logger.Warn("the records of deliveries cannot be stored; trying again", "slot", s.n, "error", err)
-		if !pause(s.w.flights, wait) {
+		if !pause(s.ctx, wait) {
 			return 0, false
 		}
 		wait = min(2*wait, 2*time.Second)

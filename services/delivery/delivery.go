@@ -127,9 +127,9 @@ type Worker struct {
 	fold     *fold
 	feed     *feed
 	tokens   *tokens
-	turns    chan struct{} // bounds the lanes that read for themselves
-	slots    [attempts.Slots]*slot
-	trimming chan struct{} // capacity 1: trim now
+	turns    chan struct{}                        // bounds the lanes that read for themselves
+	slots    [attempts.Slots]atomic.Pointer[slot] // nil: not this worker's
+	trimming chan struct{}                        // capacity 1: trim now
 	stats    stats
 	// checkpointSize is how many bytes lie behind a slot's last checkpoint before
 	// the next is written. Set before the slots begin.
@@ -137,11 +137,11 @@ type Worker struct {
 
 	// life is the context of everything but attempts; flights that of attempts
 	// and of their records, which outlive it while the worker stops.
-	life, flights       context.Context
-	stop, abort         context.CancelFunc
-	running, committing sync.WaitGroup
-	inFlight            sync.WaitGroup
-	ready, stopping     atomic.Bool
+	life, flights   context.Context
+	stop, abort     context.CancelFunc
+	running         sync.WaitGroup
+	inFlight        sync.WaitGroup
+	ready, stopping atomic.Bool
 
 	mu      sync.Mutex // held while it starts and stops
 	started bool
@@ -200,17 +200,12 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	if err := w.fold.catchUp(ctx); err != nil {
 		return err
 	}
-	w.fold.each(func(ep *endpoint) { w.slots[attempts.SlotOf(ep.ID)].install(ep.ID, ep) }) //nolint:contextcheck // attempts live as long as their lane, not as this call
-	for _, s := range w.slots {
-		s.forgetUnknown(w.fold)
-	}
-	if err := w.feed.begin(ctx); err != nil {
+	w.settle(w.held()) //nolint:contextcheck // attempts live as long as their lane, not as this call
+	if err := w.feed.begin(ctx, w.held()); err != nil {
 		return err
 	}
-	for _, s := range w.slots {
-		w.committing.Go(s.commit)
-		w.running.Go(s.run)
-		s.begin() //nolint:contextcheck // attempts live as long as their lane, not as this call
+	for _, s := range w.held() {
+		s.begin(w.feed) //nolint:contextcheck // attempts live as long as their lane, not as this call
 	}
 	w.running.Go(func() { w.fail(w.fold.run(w.life, w.changed)) })
 	w.running.Go(func() { w.feed.run(w.life) })
@@ -232,7 +227,10 @@ func (w *Worker) recoverSlots(ctx context.Context) error {
 		limit <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-limit }()
-			w.slots[n], errs[n] = recoverSlot(ctx, w, n)
+			s, err := recoverSlot(ctx, w, n)
+			if errs[n] = err; err == nil {
+				w.slots[n].Store(s)
+			}
 		})
 	}
 	wg.Wait()
@@ -242,13 +240,45 @@ func (w *Worker) recoverSlots(ctx context.Context) error {
 	return nil
 }
 
-// changed is told of every endpoint that the log changes, nil if it is gone.
-func (w *Worker) changed(id string, ep *endpoint) {
-	w.slots[attempts.SlotOf(id)].install(id, ep)
+// held returns the slots that are this worker's, in order.
+func (w *Worker) held() []*slot {
+	list := make([]*slot, 0, attempts.Slots)
+	for n := range w.slots {
+		if s := w.slots[n].Load(); s != nil {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
-// stopPatience is how long Stop waits for the attempts in flight. What is not
-// answered by then is sent again after the next start.
+// of returns the slot of an endpoint, nil if it is another worker's.
+func (w *Worker) of(endpoint string) *slot { return w.slots[attempts.SlotOf(endpoint)].Load() }
+
+// settle gives slots the endpoints as of now.
+func (w *Worker) settle(slots []*slot) {
+	mine := map[int]*slot{}
+	for _, s := range slots {
+		mine[s.n] = s
+	}
+	w.fold.each(func(ep *endpoint) {
+		if s := mine[attempts.SlotOf(ep.ID)]; s != nil {
+			s.install(ep.ID, ep)
+		}
+	})
+	for _, s := range slots {
+		s.forgetUnknown(w.fold)
+	}
+}
+
+// changed is told of every endpoint that the log changes, nil if it is gone.
+func (w *Worker) changed(id string, ep *endpoint) {
+	if s := w.of(id); s != nil {
+		s.install(id, ep)
+	}
+}
+
+// stopPatience is how long a slot that ends waits for its attempts in flight.
+// What is not answered by then is sent again by whoever has the slot next.
 const stopPatience = 5 * time.Second
 
 // Stop starts no more attempts, waits a few seconds for those in flight,
@@ -265,31 +295,17 @@ func (w *Worker) Stop() error {
 		return nil
 	}
 	w.stopping.Store(true)
-	for _, s := range w.slots {
-		if s != nil {
-			s.mu.Lock()
-			s.mu.Unlock() //nolint:staticcheck // whoever began something before is counted by now
-		}
+	for _, s := range w.held() {
+		s.mu.Lock()
+		s.mu.Unlock() //nolint:staticcheck // whoever began something before is counted by now
 	}
 	w.stop()
 	w.running.Wait()
-	landed := make(chan struct{})
-	go func() {
-		w.inFlight.Wait()
-		close(landed)
-	}()
-	patience := time.AfterFunc(stopPatience, w.abort)
-	<-landed
-	patience.Stop()
-	for _, s := range w.slots {
-		if s != nil {
-			s.finish()
-		}
+	var leaving sync.WaitGroup
+	for _, s := range w.held() {
+		leaving.Go(s.leave)
 	}
-	// The last group commits; the log may be gone, then nobody waits for it.
-	patience = time.AfterFunc(stopPatience, w.abort)
-	w.committing.Wait()
-	patience.Stop()
+	leaving.Wait()
 	w.abort()
 	return w.close()
 }

@@ -8,7 +8,8 @@ func (w *Worker) Kill() {
 	w.ended = true
 	w.stopping.Store(true)
 	w.abort()
-	for _, s := range w.slots {
+	held := w.held()
+	for _, s := range held {
 		s.mu.Lock()
 		s.fenced = true
 		s.mu.Unlock()
@@ -16,6 +17,8 @@ func (w *Worker) Kill() {
 	w.stop()
 	w.running.Wait()
 	w.inFlight.Wait()
-	w.committing.Wait()
+	for _, s := range held {
+		<-s.committed
+	}
 	_ = w.fold.store.Close()
 }

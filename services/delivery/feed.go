@@ -29,13 +29,13 @@ func newFeed(w *Worker) *feed { return &feed{w: w, byOrganization: map[string]ma
 
 // begin chooses where to begin: at the furthest-behind lane that is not too far
 // behind.
-func (f *feed) begin(ctx context.Context) error {
+func (f *feed) begin(ctx context.Context, slots []*slot) error {
 	first, last, err := f.w.events.bounds(ctx)
 	if err != nil {
 		return err
 	}
 	at := last
-	for _, s := range f.w.slots {
+	for _, s := range slots {
 		s.mu.Lock()
 		for _, l := range s.lanes {
 			if l.read > last {
@@ -70,14 +70,14 @@ func (f *feed) attach(l *lane) int {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
 	switch {
-	case l.gone || l.attached:
+	case l.gone || l.fed != nil:
 		return fed
 	case l.read < f.at.Load():
 		return behind
 	case !l.room():
 		return full
 	}
-	l.attached = true
+	l.fed = f
 	set := f.byOrganization[l.ep.Organization]
 	if set == nil {
 		set = map[*lane]struct{}{}

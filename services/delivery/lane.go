@@ -27,13 +27,13 @@ type lane struct {
 	// placed says that read is known: it came from a record, or was looked up.
 	placed bool
 	// read is the sequence up to which events were taken, passed over or found
-	// not wanted. While the lane is attached, the feed's place counts if higher.
+	// not wanted. While the lane is fed, the feed's place counts if higher.
 	read uint64
 	// rewound says that the recorded position is to be lowered to read.
-	rewound  bool
-	attached bool // fed by the shared reader
-	reading  bool // reads for itself, or waits for its turn to
-	starved  bool // waits for a token; guarded by tokens.mu
+	rewound bool
+	fed     *feed // the shared reader that offers it events; nil if none does
+	reading bool  // reads for itself, or waits for its turn to
+	starved bool  // waits for a token; guarded by tokens.mu
 
 	queue []*event // wanted, not begun, in order
 	// again holds deliveries whose next attempt is due and that wait for room.
@@ -81,7 +81,7 @@ func newLane(s *slot, id string) *lane {
 		unstored: map[uint64]struct{}{},
 		waits:    map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
 	}
-	l.ctx, l.cancel = context.WithCancel(s.w.flights)
+	l.ctx, l.cancel = context.WithCancel(s.ctx)
 	return l
 }
 
@@ -106,14 +106,14 @@ func (l *lane) room() bool { return len(l.queue) < queueSize }
 func (l *lane) offer(e *event) bool {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
-	if l.gone || !l.attached {
+	if l.gone || l.fed == nil {
 		return false
 	}
 	if e.seq <= l.read || !l.ep.wants(e) || l.settled(e.seq) {
 		return true
 	}
 	if !l.room() {
-		l.attached, l.read = false, max(l.read, e.seq-1)
+		l.fed, l.read = nil, max(l.read, e.seq-1)
 		return false
 	}
 	l.take(e)
@@ -252,7 +252,7 @@ func (l *lane) refill() {
 	case l.drained <- struct{}{}:
 	default:
 	}
-	if l.attached || l.reading || l.gone || l.ep == nil || !l.slot.begun || l.slot.stopped() || !l.mayAdvance() {
+	if l.fed != nil || l.reading || l.gone || l.ep == nil || !l.slot.begun || l.slot.stopped() || !l.mayAdvance() {
 		return
 	}
 	l.reading = true
@@ -315,8 +315,8 @@ func (l *lane) unwait(resource string, seq uint64) {
 // a frame yet.
 func (l *lane) position() uint64 {
 	p := l.read
-	if l.attached {
-		p = max(p, l.slot.w.feed.at.Load())
+	if l.fed != nil {
+		p = max(p, l.fed.at.Load())
 	}
 	if len(l.queue) > 0 {
 		p = min(p, l.queue[0].seq-1)

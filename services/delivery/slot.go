@@ -28,6 +28,7 @@ type slot struct {
 	pending []pending
 	timers  timers
 	begun   bool // attempts may start
+	leaving bool // no more attempts start; the slot goes to another worker
 	fenced  bool // another worker has the slot
 	closing bool // commit ends when nothing is pending
 	// asked says that somebody wants a checkpoint; size is how many bytes were
@@ -37,6 +38,12 @@ type slot struct {
 
 	work chan struct{} // capacity 1: something is pending
 	wake chan struct{} // capacity 1: the timers changed
+
+	// ctx is that of the slot's attempts and records.
+	ctx       context.Context
+	cancel    context.CancelFunc
+	flying    sync.WaitGroup // attempts under way
+	committed chan struct{}  // closed when commit has ended
 }
 
 // pending is a record on its way into a frame.
@@ -51,13 +58,16 @@ type pending struct {
 func recoverSlot(ctx context.Context, w *Worker, n int) (*slot, error) {
 	s := &slot{
 		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
+		committed: make(chan struct{}),
 	}
+	s.ctx, s.cancel = context.WithCancel(w.flights)
 	var err error
 	s.writer, err = w.attempts.Recover(ctx, n, func(seq uint64, f attempts.Frame) (err error) {
 		s.place, err = attempts.Apply(s.state, s.place, seq, f)
 		return err
 	})
 	if err != nil {
+		s.cancel()
 		return nil, err
 	}
 	for _, row := range s.state.Endpoints() {
@@ -81,10 +91,11 @@ func (s *slot) install(id string, ep *endpoint) {
 		if l.ep != nil {
 			organization = l.ep.Organization
 		}
+		fed := l.fed
 		s.drop(l)
 		s.mu.Unlock()
-		if s.w.feed != nil {
-			s.w.feed.forget(l, organization)
+		if fed != nil {
+			fed.forget(l, organization)
 		}
 		return
 	}
@@ -112,7 +123,7 @@ func (s *slot) install(id string, ep *endpoint) {
 // drop ends a lane. Its attempts under way are given up, and nothing more is
 // recorded but the end.
 func (s *slot) drop(l *lane) {
-	l.gone, l.attached, l.queue, l.again = true, false, nil, nil
+	l.gone, l.fed, l.queue, l.again = true, nil, nil, nil
 	l.cancel()
 	delete(s.lanes, l.id)
 	kept := s.pending[:0]
@@ -137,8 +148,10 @@ func (s *slot) forgetUnknown(f *fold) {
 	}
 }
 
-// begin lets the lanes work.
-func (s *slot) begin() {
+// begin lets the lanes work, fed by f as far as they have read.
+func (s *slot) begin(f *feed) {
+	go s.commit()
+	s.w.running.Go(s.run)
 	s.mu.Lock()
 	var all []*lane
 	s.begun = true
@@ -149,7 +162,7 @@ func (s *slot) begin() {
 	for _, l := range all {
 		// Most are where the shared reader begins; the others ask for a turn.
 		if l.placed {
-			s.w.feed.attach(l)
+			f.attach(l)
 		}
 		s.mu.Lock()
 		l.arm()
@@ -158,7 +171,7 @@ func (s *slot) begin() {
 	}
 }
 
-func (s *slot) stopped() bool { return s.fenced || s.w.stopping.Load() }
+func (s *slot) stopped() bool { return s.fenced || s.leaving || s.w.stopping.Load() }
 
 // may reports whether an attempt of the slot may start.
 func (s *slot) may() bool { return s.begun && !s.stopped() && len(s.pending) < maxPending }
@@ -177,6 +190,42 @@ func (s *slot) signal() {
 	select {
 	case s.work <- struct{}{}:
 	default:
+	}
+}
+
+// leave ends the slot in an orderly way: no more attempts start, those under way
+// are waited for within a bound, and what came of them is recorded.
+func (s *slot) leave() {
+	s.mu.Lock()
+	s.leaving = true
+	begun := s.begun
+	s.mu.Unlock()
+	if !begun {
+		s.cancel()
+		return
+	}
+	landed := make(chan struct{})
+	go func() {
+		s.flying.Wait()
+		close(landed)
+	}()
+	patience := time.AfterFunc(stopPatience, s.cutOff)
+	<-landed
+	patience.Stop()
+	s.finish()
+	// The last group commit; the log may be gone, then nobody waits for it.
+	patience = time.AfterFunc(stopPatience, s.cancel)
+	<-s.committed
+	patience.Stop()
+	s.cancel()
+}
+
+// cutOff ends the attempts under way. Nothing is recorded of them.
+func (s *slot) cutOff() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		l.cancel()
 	}
 }
 
@@ -229,13 +278,15 @@ func (s *slot) arm(l *lane, seq uint64, at time.Time) {
 	}
 }
 
-// run fires timers until the worker stops.
+// run fires timers until the worker stops or the slot ends.
 func (s *slot) run() {
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
 		select {
 		case <-s.w.life.Done():
+			return
+		case <-s.ctx.Done():
 			return
 		case <-s.wake:
 		case <-next.C:

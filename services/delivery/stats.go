@@ -51,7 +51,7 @@ func (w *Worker) Stats() Stats {
 		return s
 	}
 	s.Position = w.feed.at.Load()
-	for _, sl := range w.slots {
+	for _, sl := range w.held() {
 		sl.mu.Lock()
 		for id, l := range sl.lanes {
 			if l.ep == nil {
@@ -61,7 +61,7 @@ func (w *Worker) Stats() Stats {
 			if l.open {
 				s.Open++
 			}
-			if !l.attached {
+			if l.fed == nil {
 				s.Lagging++
 			}
 			s.Waiting += sl.state.CountWaiting(id)

@@ -25,7 +25,7 @@ const (
 // sweep records positions that moved far without a record.
 func (w *Worker) sweep() {
 	for pause(w.life, sweepEvery) {
-		for _, s := range w.slots {
+		for _, s := range w.held() {
 			s.mu.Lock()
 			for _, l := range s.lanes {
 				row, _, _ := s.state.Endpoint(l.id) // memory does not fail
@@ -79,7 +79,7 @@ func (w *Worker) trim() {
 			continue
 		}
 		last = time.Now()
-		for _, s := range w.slots {
+		for _, s := range w.held() {
 			if err := s.trim(w.life, full); err != nil && w.life.Err() == nil {
 				w.cfg.Logger.Warn("old attempts cannot be trimmed; trying again later", "slot", s.n, "error", err)
 			}
@@ -125,15 +125,19 @@ func (w *Worker) Redeliver(ctx context.Context, endpoint string, seq uint64) err
 	if e == nil {
 		return fault.New(fault.NotFound, "The event is no longer kept.")
 	}
+	s := w.of(endpoint)
+	if s == nil {
+		return fault.New(fault.Unavailable, "Another process delivers to this endpoint; try again.")
+	}
 	done := make(chan struct{})
-	if err := w.slots[attempts.SlotOf(endpoint)].redeliver(endpoint, e, done); err != nil {
+	if err := s.redeliver(endpoint, e, done); err != nil {
 		return err
 	}
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-	case <-w.flights.Done():
+	case <-s.ctx.Done():
 	}
 	return fault.New(fault.Unavailable, "Whether the redelivery was recorded is not known; look at the delivery and try again.")
 }
@@ -145,7 +149,7 @@ func (s *slot) redeliver(endpoint string, e *event, done chan<- struct{}) error 
 	switch {
 	case !ok || l.gone:
 		return fault.New(fault.NotFound, "There is no webhook endpoint %q.", endpoint)
-	case s.fenced || s.w.stopping.Load():
+	case s.stopped():
 		return fault.New(fault.Unavailable, "Webhooks are not delivered by this process now; try again.")
 	case !l.placed || e.seq > l.position() && !l.settled(e.seq):
 		return fault.New(fault.FailedPrecondition, "The event's turn at this endpoint is still to come.")

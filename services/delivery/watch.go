@@ -27,7 +27,7 @@ var warnAt = [...]float64{0.5, 0.8}
 // end.
 func (w *Worker) watch() {
 	for pause(w.life, min(watchEvery, w.cfg.Patience/50)) {
-		for _, s := range w.slots {
+		for _, s := range w.held() {
 			for _, c := range s.failing(time.Now()) {
 				w.command(w.life, c)
 			}
