@@ -49,6 +49,9 @@ func payloads() []events.Payload {
 		events.OrganizationCreated{OrganizationProfile: profile},
 		events.OrganizationUpdated{OrganizationProfile: profile, FreedExternalID: "old"},
 		events.OrganizationDeleted{OrganizationProfile: profile},
+		events.OrganizationSettingsChanged{OrganizationSettings: events.OrganizationSettings{
+			Features: []events.OrganizationFeature{{Name: "sso"}, {Name: "dir_sync", Enabled: true}}, MaxUsers: 150,
+		}},
 		events.DomainCreated{Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN", Verification: "AUTO_VERIFIED"},
 		events.DomainDeleted{Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN"},
 		events.DirectoryCreated{DirectoryProfile: connection, Policy: policy},

@@ -9,6 +9,10 @@ const (
 	TypeDomainDeleted       Type = "domain.deleted.v1"
 )
 
+// TypeOrganizationSettingsChanged is apart from the profile's types: settings say
+// what an organization may do, not what it is called.
+const TypeOrganizationSettingsChanged Type = "organization.settings_changed.v1"
+
 // OrganizationProfile is what an organization is called.
 type OrganizationProfile struct {
 	DisplayName string            `json:"display_name"`
@@ -32,6 +36,24 @@ type OrganizationUpdated struct {
 // OrganizationDeleted holds the last profile: its external id is free again.
 type OrganizationDeleted struct{ OrganizationProfile }
 
+// OrganizationFeature is one thing that an organization may use, or not.
+type OrganizationFeature struct {
+	Name    string `json:"name"` // "sso", "dir_sync"
+	Enabled bool   `json:"enabled"`
+}
+
+// OrganizationSettings is what an organization may do. The zero value is what a
+// new one starts with.
+type OrganizationSettings struct {
+	// Features is empty for the server's defaults, else all of them.
+	Features []OrganizationFeature `json:"features,omitempty"`
+	// MaxUsers is how many users the organization has at most; 0 is no limit.
+	MaxUsers int `json:"max_users,omitempty"`
+}
+
+// OrganizationSettingsChanged holds the whole new settings.
+type OrganizationSettingsChanged struct{ OrganizationSettings }
+
 // DomainCreated says that an organization registered a domain.
 type DomainCreated struct {
 	// Domain is in lower case, without a trailing dot.
@@ -52,3 +74,5 @@ func (OrganizationUpdated) Type() Type { return TypeOrganizationUpdated }
 func (OrganizationDeleted) Type() Type { return TypeOrganizationDeleted }
 func (DomainCreated) Type() Type       { return TypeDomainCreated }
 func (DomainDeleted) Type() Type       { return TypeDomainDeleted }
+
+func (OrganizationSettingsChanged) Type() Type { return TypeOrganizationSettingsChanged }

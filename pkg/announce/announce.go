@@ -98,7 +98,7 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 	switch e.Type {
 	case events.TypeUserCreated, events.TypeUserUpdated, events.TypeUserDeleted:
 		return []directory.Key{directory.Make(directory.TableUser, e.Directory, e.Resource)}, nil
-	case events.TypeOrganizationCreated, events.TypeOrganizationUpdated, events.TypeOrganizationDeleted:
+	case events.TypeOrganizationCreated, events.TypeOrganizationUpdated, events.TypeOrganizationSettingsChanged, events.TypeOrganizationDeleted:
 		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
 	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
 		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil

@@ -444,3 +444,24 @@ func TestUnexpectedShapes(t *testing.T) {
 		t.Error("half a document is told")
 	}
 }
+
+// TestOrganizationSettings says that a change of an organization's features is
+// told, with all of them, and that of its limits is not.
+func TestOrganizationSettings(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, directory.DeactivationUpdates)
+	org := s.scope.Organization
+	s.Must(t, directory.ChangeOrganizationSettings{Organization: org, Features: []events.OrganizationFeature{{Name: directory.FeatureSSO, Enabled: true}}})
+	as := s.fold(t, s.World)
+	if len(as) != 1 || as[0].Type != public.OrganizationUpdated {
+		t.Fatalf("announced is %v", told(t, as))
+	}
+	want := public.Settings{Features: []public.Feature{{Name: "sso", Enabled: true}, {Name: "dir_sync", Enabled: true}}}
+	if o, ok := data(t, as[0]).(public.Organization); !ok || o.Version != 2 || !cmp.Equal(want, o.Settings) {
+		t.Errorf("receivers see %+v", data(t, as[0]))
+	}
+	most := 9
+	if got := s.does(directory.ChangeOrganizationSettings{Organization: org, MaxUsers: &most}); len(got) != 0 {
+		t.Errorf("a limit is announced: %q", got)
+	}
+}

@@ -2,6 +2,7 @@ package announce
 
 import (
 	"sort"
+	"strconv"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events/public"
@@ -115,7 +116,7 @@ func (t *telling) organization(before, after *directory.Organization) error {
 		return func(v uint64) (any, error) {
 			return public.Organization{
 				ID: o.ID, Version: v, DisplayName: o.DisplayName, ExternalID: o.ExternalID, RegionCode: o.RegionCode,
-				CreateTime: o.Created, UpdateTime: o.Updated, DeletedAt: deleted, Metadata: o.Metadata, Settings: DefaultSettings(),
+				CreateTime: o.Created, UpdateTime: o.Updated, DeletedAt: deleted, Metadata: o.Metadata, Settings: settingsOf(o),
 			}, nil
 		}
 	}
@@ -138,6 +139,10 @@ func (t *telling) organization(before, after *directory.Organization) error {
 		d.add(k)
 		d.add(o.Metadata[k])
 	}
+	for _, f := range o.Settings.Features { // none while they are the default's
+		d.add("feature " + f.Name)
+		d.add(strconv.FormatBool(f.Enabled))
+	}
 	seen := d.sum()
 	typ := public.OrganizationUpdated
 	switch {
@@ -150,8 +155,11 @@ func (t *telling) organization(before, after *directory.Organization) error {
 	return nil
 }
 
-// DefaultSettings is what every organization may use: directory sync is what
-// this server offers, single sign-on it does not.
-func DefaultSettings() public.Settings {
-	return public.Settings{Features: []public.Feature{{Name: "sso", Enabled: false}, {Name: "dir_sync", Enabled: true}}}
+// settingsOf is what receivers see of an organization's settings.
+func settingsOf(o *directory.Organization) public.Settings {
+	s := public.Settings{Features: []public.Feature{}}
+	for _, f := range o.Features() {
+		s.Features = append(s.Features, public.Feature{Name: f.Name, Enabled: f.Enabled})
+	}
+	return s
 }

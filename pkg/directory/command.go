@@ -173,6 +173,7 @@ func init() {
 	register[CreateOrganization]()
 	register[UpdateOrganization]()
 	register[DeleteOrganization]()
+	register[ChangeOrganizationSettings]()
 	register[CreateDomain]()
 	register[DeleteDomain]()
 	register[CreateDirectory]()

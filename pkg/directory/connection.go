@@ -95,6 +95,9 @@ func (c CreateDirectory) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	if err := o.maySync(); err != nil {
+		return err
+	}
 	called, known := providerNames[c.Provider]
 	if !known {
 		return fault.New(fault.Invalid, "directory_provider %q is unknown.", c.Provider)
@@ -124,6 +127,13 @@ func (c EnableDirectory) decide(d *decision) error {
 	d.resource = Make(TableDirectory, dir.ID)
 	if dir.Enabled {
 		return nil
+	}
+	o, err := organization(d.view, dir.Organization)
+	if err != nil {
+		return err
+	}
+	if err := o.maySync(); err != nil {
+		return err
 	}
 	return d.emit(dir.event(), events.DirectoryEnabled{})
 }

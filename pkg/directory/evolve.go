@@ -61,8 +61,11 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeOrganizationCreated: with(foldOrganizationCreated),
 	events.TypeOrganizationUpdated: with(foldOrganizationUpdated),
 	events.TypeOrganizationDeleted: with(foldOrganizationDeleted),
-	events.TypeDomainCreated:       with(foldDomainCreated),
-	events.TypeDomainDeleted:       with(foldDomainDeleted),
+
+	events.TypeOrganizationSettingsChanged: with(foldOrganizationSettingsChanged),
+
+	events.TypeDomainCreated: with(foldDomainCreated),
+	events.TypeDomainDeleted: with(foldDomainDeleted),
 
 	events.TypeDirectoryCreated:       with(foldDirectoryCreated),
 	events.TypeDirectoryEnabled:       func(f *folding) error { return f.directory(func(r *Directory) { r.Enabled = true }) },

@@ -27,6 +27,7 @@ type Organization struct {
 	Created  time.Time `json:"created"`
 	Updated  time.Time `json:"updated"`
 	events.OrganizationProfile
+	Settings events.OrganizationSettings `json:"settings,omitzero"`
 }
 
 // Domain is a domain that an organization registered.

@@ -79,6 +79,9 @@ func (c CreateUser) decide(d *decision) error {
 			return err
 		}
 	}
+	if err := roomForUser(d.view, dir.Organization); err != nil {
+		return err
+	}
 	previous, err := predecessor(d.view, dir.ID, PrefixUser, s.ExternalID, s.UserName)
 	if err != nil {
 		return err

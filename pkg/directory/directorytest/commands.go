@@ -211,7 +211,12 @@ func (c Commands) Provisioning() directory.Command {
 func (c Commands) Administrative() directory.Command {
 	org, dir := c.any(directory.TableOrganization), c.directory()
 	text := func(label string, from ...string) *string { s := c.pick(label, from); return &s }
-	switch rapid.IntRange(0, 23).Draw(c.T, "administrator") {
+	switch rapid.IntRange(0, 24).Draw(c.T, "administrator") {
+	case 24:
+		return directory.ChangeOrganizationSettings{
+			Organization: org, MaxUsers: new(rapid.SampledFrom([]int{0, 0, 3, 50}).Draw(c.T, "most users")),
+			Features: []events.OrganizationFeature{{Name: directory.FeatureSSO, Enabled: c.chance("sso")}},
+		}
 	case 22, 23:
 		return directory.RegisterDirectorySchemas{Organization: dir.Organization, Directory: dir.ID, Extensions: c.extensions()}
 	case 20, 21:

@@ -137,14 +137,13 @@ func TestUnimplemented(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"AssignGroupsForDirectory", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
-		"GetOrganizationUserManagementSetting", "GetPortalLinks", "RegenerateDirectorySecret", "SearchOrganization", "TriggerDirectorySync",
-		"UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain", "UpdateOrganizationSettings",
-		"UpsertUserManagementSettings", "VerifyDomain",
+		"GetPortalLinks", "RegenerateDirectorySecret", "TriggerDirectorySync", "UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain",
+		"VerifyDomain",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unimplemented methods (-want +got):\n%s", diff)
 	}
-	if st, m := s.call(t, "GET", "/api/v1/organizations:search?query=acme", ""); st != 501 || m["code"] != 12.0 {
+	if st, m := s.call(t, "GET", "/api/v1/organizations/org_1/directories/dir_1:sync", ""); st != 501 || m["code"] != 12.0 {
 		t.Errorf("REST: %d %v", st, m)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.token)

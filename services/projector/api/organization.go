@@ -179,8 +179,6 @@ func organizationMessage(o *directory.Organization) *organizations.Organization 
 	return &organizations.Organization{
 		Id: o.ID, CreateTime: stamp(o.Created), UpdateTime: stamp(o.Updated), DisplayName: o.DisplayName, RegionCode: region,
 		ExternalId: text(o.ExternalID), Metadata: o.Metadata, Slug: text(o.Slug), LogoUrl: text(o.LogoURL),
-		Settings: &organizations.OrganizationSettings{Features: []*organizations.OrganizationSettingsFeature{
-			{Name: organizations.Feature_sso.String()}, {Name: organizations.Feature_dir_sync.String(), Enabled: true},
-		}},
+		Settings: settingsMessage(o),
 	}
 }

@@ -124,7 +124,15 @@ func TestOrganization_refusals(t *testing.T) {
 		"method in a header": {"GET", "/api/v1/organizations/org_1?x-http-method-override=DELETE", ``, 404, 5, "org_1"},
 		"deleting unknown":   {"DELETE", "/api/v1/organizations/org_1", ``, 404, 5, "org_1"},
 		"updating nothing":   {"PATCH", "/api/v1/organizations/" + id, ``, 400, 3, "organization is required"},
-		"search is not here": {"GET", "/api/v1/organizations:search?query=acme", ``, 501, 12, "not offer"},
+		"a short search":     {"GET", "/api/v1/organizations:search?query=ac", ``, 400, 3, "3 to 100"},
+		"a long search":      {"GET", "/api/v1/organizations:search?query=" + strings.Repeat("x", 101), ``, 400, 3, "3 to 100"},
+		"search page size":   {"GET", "/api/v1/organizations:search?query=acme&page_size=31", ``, 400, 3, "page_size"},
+		"another's token":    {"GET", "/api/v1/organizations:search?query=acme&page_token=b2FvcmdfMQ", ``, 400, 3, "page_token"},
+		"no settings":        {"PATCH", "/api/v1/organizations/" + id + "/settings", ``, 400, 3, "settings is required"},
+		"unknown feature":    {"PATCH", "/api/v1/organizations/" + id + "/settings", `{"features":[{"name":"magic"}]}`, 400, 3, "magic"},
+		"settings of none":   {"PATCH", "/api/v1/organizations/org_1/settings", `{}`, 404, 5, "org_1"},
+		"a negative limit":   {"PATCH", "/api/v1/organizations/" + id + "/settings/usermanagement", `{"settings":{"max_allowed_users":-1}}`, 400, 3, "max_allowed_users"},
+		"limit of none":      {"GET", "/api/v1/organizations/org_1/settings/usermanagement", ``, 404, 5, "org_1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,6 +189,74 @@ func TestOrganization_pages(t *testing.T) {
 	status, m := s.call(t, "GET", "/api/v1/organizations/"+org+"/directories/"+s.directory(t, org)+"/users?page_token="+str(users, "next_page_token"), "")
 	if status != 400 {
 		t.Errorf("another list's token: %d %v", status, m)
+	}
+}
+
+func TestOrganization_settings(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id := s.organization(t, "Acme")
+	path := "/api/v1/organizations/" + id
+	got := s.ok(t, 200, "PATCH", path+"/settings", `{"features":[{"name":"sso","enabled":true}]}`)
+	want := []any{map[string]any{"name": "sso", "enabled": true}, map[string]any{"name": "dir_sync", "enabled": true}}
+	if diff := cmp.Diff(want, items(got, "organization", "settings", "features")); diff != "" {
+		t.Errorf("features (-want +got):\n%s", diff)
+	}
+	s.ok(t, 200, "PATCH", path+"/settings", `{"features":[{"name":"dir_sync","enabled":false}]}`)
+	want[1].(map[string]any)["enabled"] = false
+	if diff := cmp.Diff(want, items(s.ok(t, 200, "GET", path, ""), "organization", "settings", "features")); diff != "" {
+		t.Errorf("features then (-want +got):\n%s", diff)
+	}
+	if status, m := s.call(t, "POST", path+"/directories", `{"directory_type":"SCIM"}`); status != 400 || m["code"] != 9.0 || !strings.Contains(str(m, "message"), "dir_sync") {
+		t.Errorf("a directory without the feature: %d %v", status, m)
+	}
+	limit := path + "/settings/usermanagement"
+	for _, tt := range []struct {
+		method, body string
+		want         float64
+	}{
+		{"GET", "", 0},
+		{"PATCH", `{"settings":{"max_allowed_users":150}}`, 150},
+		{"PATCH", `{"settings":{}}`, 150},
+		{"GET", "", 150},
+		{"PATCH", `{"settings":{"max_allowed_users":0}}`, 0},
+	} {
+		if got := s.ok(t, 200, tt.method, limit, tt.body); at(got, "settings", "max_allowed_users") != tt.want {
+			t.Errorf("%s %s: %v, want %v", tt.method, tt.body, got, tt.want)
+		}
+	}
+}
+
+func TestOrganization_search(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	var want []string
+	for i := range 7 {
+		want = append(want, s.organization(t, fmt.Sprintf("Initech %d", i)))
+		s.organization(t, fmt.Sprintf("Acme %d", i))
+	}
+	want = append(want,
+		str(s.ok(t, 201, "POST", "/api/v1/organizations", `{"display_name":"A","external_id":"x-INITECH"}`), "organization", "id"),
+		str(s.ok(t, 201, "POST", "/api/v1/organizations", `{"display_name":"B","slug":"initech-two"}`), "organization", "id"))
+	var got []string
+	for token := ""; ; {
+		m := s.ok(t, 200, "GET", "/api/v1/organizations:search?query=iniTECH&page_size=4&page_token="+token, "")
+		if m["total_size"] != 9.0 {
+			t.Errorf("total %v", m["total_size"])
+		}
+		got = append(got, ids(m, "organizations")...)
+		if token = str(m, "next_page_token"); token == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	if m := s.ok(t, 200, "GET", "/api/v1/organizations:search?query="+want[3], ""); len(ids(m, "organizations")) != 1 {
+		t.Errorf("by id: %v", m)
+	}
+	if m := s.ok(t, 200, "GET", "/api/v1/organizations:search?query=globex", ""); m["total_size"] != 0.0 {
+		t.Errorf("nobody: %v", m)
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	listDeliveries    listKind = 'd'
 	listSyncLog       listKind = 's'
 	listPermissions   listKind = 'p'
+
+	listFoundOrganizations listKind = 'O'
 )
 
 // cursor is a place in a list: everything behind an id, or the page before one.
