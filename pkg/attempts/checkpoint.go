@@ -18,8 +18,12 @@ func (s *State) Checkpoint(slot int, index, before uint64) ([][]byte, error) {
 		part.Endpoints = append(part.Endpoints, ep)
 		for _, d := range s.deliveries(ep.ID) {
 			// Strings that repeat are counted each time: the estimate is high.
-			room(len(d.Endpoint) + len(d.EventID) + len(d.EventType) + len(d.Resource) + len(d.Class) + len(d.Error) + 80)
+			room(len(d.Endpoint) + len(d.EventID) + len(d.EventType) + len(d.Resource) + len(d.Class) + len(d.Error) + len(d.Replay) + 80)
 			part.Deliveries = append(part.Deliveries, *d)
+		}
+		for _, p := range s.Replays(ep.ID) {
+			room(len(p.Endpoint) + len(p.ID) + 96)
+			part.Replays = append(part.Replays, p)
 		}
 	}
 	parts = append(parts, part)

@@ -51,6 +51,11 @@ func Decode(b []byte) (Frame, error) {
 		for range r.count() {
 			f.Deliveries = append(f.Deliveries, r.delivery())
 		}
+		if r.version >= 2 {
+			for range r.count() {
+				f.Replays = append(f.Replays, r.replay())
+			}
+		}
 	}
 	if err := r.err(); err != nil {
 		return Frame{}, err
@@ -64,6 +69,7 @@ func Decode(b []byte) (Frame, error) {
 // reader reads fields and remembers whether one was out of range.
 type reader struct {
 	in      *wire.Reader
+	version byte
 	strings []string
 	bad     bool
 }
@@ -75,7 +81,7 @@ func header(b []byte) (*reader, Header, error) {
 	if len(b) > MaxFrame {
 		return nil, Header{}, ErrNotAFrame
 	}
-	r := &reader{in: wire.NewReader(b[6:])}
+	r := &reader{in: wire.NewReader(b[6:]), version: b[4]}
 	h := Header{Part: r.number(), Parts: r.number(), Slot: r.number(), Index: r.in.Uvarint(), Checkpoint: r.in.Uvarint()}
 	if h.Slot >= Slots || h.Part > h.Parts || h.Parts > 0 && h.Part == 0 || h.Index == 0 {
 		return nil, Header{}, ErrNotAFrame
@@ -143,19 +149,40 @@ func (r *reader) record() Record {
 		rec.Position = r.in.Uvarint()
 		return rec
 	}
+	if rec.Kind > KindDropped && r.version < 2 {
+		r.bad = true
+		return rec
+	}
 	rec.At = r.in.Time()
-	if rec.Kind == KindDropped {
+	switch rec.Kind {
+	case KindDropped:
+		return rec
+	case KindReplay, KindReplayEnded:
+		rec.Progress = r.replay()
+		r.bad = r.bad || rec.Progress.Endpoint != rec.Endpoint
 		return rec
 	}
 	rec.Seq = r.in.Uvarint()
 	rec.EventID, rec.EventType, rec.Resource, rec.Due = r.string(), r.string(), r.string(), r.in.Time()
+	if r.version >= 2 {
+		rec.Replay = r.string()
+	}
 	if rec.Kind == KindQueued {
 		return rec
 	}
 	rec.Outcome, rec.Opens = Outcome(r.byte()), r.in.Bool()
 	rec.Attempt, rec.Duration, rec.Status = r.number(), r.duration(), r.number()
 	rec.Class, rec.Error = r.string(), r.string()
+	if r.version >= 2 && r.in.Bool() {
+		rec.Detail = &Detail{DNS: r.duration(), Connect: r.duration(), TLS: r.duration(), FirstByte: r.duration(), Head: r.string(), Body: r.string()}
+	}
 	return rec
+}
+
+func (r *reader) replay() Replay {
+	p := Replay{Endpoint: r.string(), ID: r.string(), Position: r.in.Uvarint(), First: r.in.Uvarint(), End: r.in.Uvarint(), Read: r.in.Bool()}
+	p.Queued, p.Skipped, p.Delivered, p.Dead = r.in.Uvarint(), r.in.Uvarint(), r.in.Uvarint(), r.in.Uvarint()
+	return p
 }
 
 func (r *reader) endpoint() Endpoint {
@@ -166,6 +193,9 @@ func (r *reader) delivery() Delivery {
 	d := Delivery{Endpoint: r.string(), Seq: r.in.Uvarint(), EventID: r.string(), EventType: r.string(), Resource: r.string()}
 	d.Status, d.Attempts, d.LastAt, d.Duration, d.StatusCode = Status(r.byte()), r.number(), r.in.Time(), r.duration(), r.number()
 	d.Class, d.Error, d.Due = r.string(), r.string(), r.in.Time()
+	if r.version >= 2 {
+		d.Replay = r.string()
+	}
 	if d.Status < Pending || d.Status > Exhausted {
 		r.bad = true
 	}

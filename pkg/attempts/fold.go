@@ -8,8 +8,11 @@ const MaxDead = 10_000
 // Fold applies one record. It is total: it refuses no record that Encode
 // accepts. Errors are those of rows.
 func Fold(rows Rows, r Record) error {
-	if r.Kind == KindDropped {
+	switch r.Kind {
+	case KindDropped:
 		return rows.DropEndpoint(r.Endpoint)
+	case KindReplayEnded:
+		return rows.DropReplay(r.Endpoint, r.Progress.ID)
 	}
 	ep, ok, err := rows.Endpoint(r.Endpoint)
 	if err != nil {
@@ -22,6 +25,14 @@ func Fold(rows Rows, r Record) error {
 		ep.Position = r.Position
 		return rows.PutEndpoint(ep)
 	}
+	if r.Kind == KindReplay {
+		if !ok {
+			if err := rows.PutEndpoint(ep); err != nil {
+				return err
+			}
+		}
+		return advance(rows, r)
+	}
 	d, ok, err := rows.Delivery(r.Endpoint, r.Seq)
 	if err != nil {
 		return err
@@ -32,7 +43,7 @@ func Fold(rows Rows, r Record) error {
 	if d.Status == Exhausted && ep.Dead > 0 {
 		ep.Dead--
 	}
-	d.EventID, d.EventType, d.Resource = r.EventID, r.EventType, r.Resource
+	d.EventID, d.EventType, d.Resource, d.Replay, d.Detail = r.EventID, r.EventType, r.Resource, r.Replay, r.Detail
 	if r.Kind == KindQueued {
 		// Sent anew: what an earlier life of the delivery came to is history, which
 		// not every store still has.
@@ -42,6 +53,11 @@ func Fold(rows Rows, r Record) error {
 	}
 	d.Attempts, d.LastAt, d.Duration = r.Attempt, r.At, r.Duration
 	d.StatusCode, d.Class, d.Error, d.Due = r.Status, r.Class, r.Error, r.Due
+	if r.Replay != "" && r.Outcome != Failed {
+		if err := settle(rows, r); err != nil {
+			return err
+		}
+	}
 	switch r.Outcome {
 	case Delivered:
 		d.Status = Success
@@ -61,6 +77,32 @@ func Fold(rows Rows, r Record) error {
 		}
 	}
 	return put(rows, ep, d)
+}
+
+// advance moves a replay's cursor. What came of its deliveries is counted here,
+// not by whoever moves it.
+func advance(rows Rows, r Record) error {
+	old, _, err := rows.Replay(r.Endpoint, r.Progress.ID)
+	if err != nil {
+		return err
+	}
+	p := r.Progress
+	p.Endpoint, p.Delivered, p.Dead = r.Endpoint, old.Delivered, old.Dead
+	return rows.PutReplay(p)
+}
+
+// settle counts a replay's delivery that will not be tried again.
+func settle(rows Rows, r Record) error {
+	p, ok, err := rows.Replay(r.Endpoint, r.Replay)
+	if err != nil || !ok {
+		return err
+	}
+	if r.Outcome == Delivered {
+		p.Delivered++
+	} else {
+		p.Dead++
+	}
+	return rows.PutReplay(p)
 }
 
 // closeCircuit makes everything that waits for a time due at once.

@@ -16,7 +16,7 @@ import (
 func record() *rapid.Generator[attempts.Record] {
 	return rapid.Custom(func(t *rapid.T) attempts.Record {
 		r := attempts.Record{
-			Kind:     attempts.Kind(rapid.SampledFrom([]int{1, 1, 1, 1, 1, 2, 3, 4}).Draw(t, "kind")),
+			Kind:     attempts.Kind(rapid.SampledFrom([]int{1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 6}).Draw(t, "kind")),
 			Endpoint: fmt.Sprintf("whe_%d", rapid.IntRange(1, 3).Draw(t, "endpoint")),
 		}
 		if r.Kind == attempts.KindCursor {
@@ -24,16 +24,28 @@ func record() *rapid.Generator[attempts.Record] {
 			return r
 		}
 		r.At = start.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Microsecond)
-		if r.Kind == attempts.KindDropped {
+		switch r.Kind {
+		case attempts.KindDropped:
+			return r
+		case attempts.KindReplay, attempts.KindReplayEnded:
+			r.Progress = attempts.Replay{Endpoint: r.Endpoint, ID: fmt.Sprintf("whr_%d", rapid.IntRange(1, 3).Draw(t, "replay")), First: 1, End: 9}
+			r.Progress.Position, r.Progress.Queued = rapid.Uint64Range(1, 9).Draw(t, "looked"), rapid.Uint64Range(0, 5).Draw(t, "queued")
+			r.Progress.Read = rapid.Bool().Draw(t, "read")
 			return r
 		}
 		r.Seq = rapid.Uint64Range(1, 12).Draw(t, "seq")
 		r.EventID, r.EventType, r.Resource = fmt.Sprintf("evt_%d", r.Seq), "organization.created", fmt.Sprintf("org_%d", r.Seq%3)
+		if rapid.Bool().Draw(t, "replayed") {
+			r.Replay = fmt.Sprintf("whr_%d", rapid.IntRange(1, 3).Draw(t, "replay"))
+		}
 		if r.Kind == attempts.KindQueued {
 			if rapid.Bool().Draw(t, "again") {
 				r.Due = r.At
 			}
 			return r
+		}
+		if rapid.Bool().Draw(t, "detailed") {
+			r.Detail = &attempts.Detail{DNS: time.Millisecond, TLS: time.Second, FirstByte: time.Microsecond, Head: "Server: x\n", Body: rapid.StringN(0, 20, -1).Draw(t, "body")}
 		}
 		r.Outcome = attempts.Outcome(rapid.IntRange(1, 3).Draw(t, "outcome"))
 		r.Attempt, r.Status = rapid.IntRange(1, 8).Draw(t, "attempt"), rapid.IntRange(0, 599).Draw(t, "status")
@@ -48,12 +60,13 @@ func record() *rapid.Generator[attempts.Record] {
 type view struct {
 	Endpoints  []attempts.Endpoint
 	Deliveries map[string][]attempts.Delivery
+	Replays    map[string][]attempts.Replay
 }
 
 func look(s *attempts.State) view {
-	v := view{s.Endpoints(), map[string][]attempts.Delivery{}}
+	v := view{s.Endpoints(), map[string][]attempts.Delivery{}, map[string][]attempts.Replay{}}
 	for _, e := range v.Endpoints {
-		v.Deliveries[e.ID] = s.Deliveries(e.ID)
+		v.Deliveries[e.ID], v.Replays[e.ID] = s.Deliveries(e.ID), s.Replays(e.ID)
 	}
 	return v
 }

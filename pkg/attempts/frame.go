@@ -12,12 +12,15 @@ import (
 // Version is the version of the frames that are written.
 //
 //	1  2026-11  first format
-const Version = 1
+//	2  2026-11  details of attempts, replays
+const Version = 2
 
-// Bounds of a frame. The bounds of a record keep a full frame below MaxFrame.
+// Bounds of a frame. Whoever fills one counts the records and adds up their
+// sizes; up to FillFrame it fits.
 const (
 	MaxRecords = 1000
 	MaxFrame   = 1 << 20 // bytes
+	FillFrame  = 768 << 10
 	// partSize is what a part of a checkpoint aims at, in bytes.
 	partSize = 512 << 10
 )
@@ -38,18 +41,19 @@ func (e *UnknownVersionError) Error() string {
 
 // Header leads every frame.
 //
-// Layout, version 1 (integers are uvarints, strings length-prefixed, times
+// Layout, version 2 (integers are uvarints, strings length-prefixed, times
 // microseconds since 1970):
 //
 //	"RCLA"   4 bytes
-//	version  1 byte     1
+//	version  1 byte     1 or 2
 //	flags    1 byte     0; a reader refuses flags that it does not know
 //	part     uvarint    0 for records, else which part of a checkpoint, from 1
 //	parts    uvarint    0 for records, else how many parts there are
 //	slot, index, checkpoint
 //	strings  count, then each: what the rest refers to by place
 //	records  count, then each
-//	rows     in a part only: endpoints and deliveries, each a count and its rows
+//	rows     in a part only: endpoints, deliveries and, since version 2,
+//	         replays, each a count and its rows
 type Header struct {
 	Slot int
 	// Index counts the slot's frames, from 1.
@@ -67,6 +71,7 @@ type Frame struct {
 	Records    []Record
 	Endpoints  []Endpoint
 	Deliveries []Delivery
+	Replays    []Replay
 }
 
 // Encode writes a frame. It fails if a record is out of bounds, which is a bug
@@ -91,6 +96,10 @@ func Encode(f Frame) ([]byte, error) {
 		w.uint(uint64(len(f.Deliveries)))
 		for i := range f.Deliveries {
 			w.delivery(&f.Deliveries[i])
+		}
+		w.uint(uint64(len(f.Replays)))
+		for i := range f.Replays {
+			w.replay(&f.Replays[i])
 		}
 	}
 	b := make([]byte, 0, len(w.body)+w.size+64)
@@ -143,7 +152,13 @@ func (w *writer) record(r *Record) {
 		return
 	}
 	w.time(r.At)
-	if r.Kind == KindDropped {
+	switch r.Kind {
+	case KindDropped:
+		return
+	case KindReplay, KindReplayEnded:
+		p := r.Progress
+		p.Endpoint = r.Endpoint
+		w.replay(&p)
 		return
 	}
 	w.uint(r.Seq)
@@ -151,6 +166,7 @@ func (w *writer) record(r *Record) {
 	w.string(r.EventType)
 	w.string(r.Resource)
 	w.time(r.Due)
+	w.string(r.Replay)
 	if r.Kind == KindQueued {
 		return
 	}
@@ -161,6 +177,28 @@ func (w *writer) record(r *Record) {
 	w.number(r.Status)
 	w.string(r.Class)
 	w.string(r.Error)
+	w.body = wire.AppendBool(w.body, r.Detail != nil)
+	if d := r.Detail; d != nil {
+		w.duration(d.DNS)
+		w.duration(d.Connect)
+		w.duration(d.TLS)
+		w.duration(d.FirstByte)
+		w.string(d.Head)
+		w.string(d.Body)
+	}
+}
+
+func (w *writer) replay(p *Replay) {
+	w.string(p.Endpoint)
+	w.string(p.ID)
+	w.uint(p.Position)
+	w.uint(p.First)
+	w.uint(p.End)
+	w.body = wire.AppendBool(w.body, p.Read)
+	w.uint(p.Queued)
+	w.uint(p.Skipped)
+	w.uint(p.Delivered)
+	w.uint(p.Dead)
 }
 
 func (w *writer) endpoint(e *Endpoint) {
@@ -185,6 +223,7 @@ func (w *writer) delivery(d *Delivery) {
 	w.string(d.Class)
 	w.string(d.Error)
 	w.time(d.Due)
+	w.string(d.Replay)
 }
 
 // isFrame checks the first bytes.
@@ -192,7 +231,7 @@ func isFrame(b []byte) error {
 	if len(b) < len(magic)+2 || !bytes.Equal(b[:len(magic)], magic) {
 		return ErrNotAFrame
 	}
-	if v, flags := b[4], b[5]; v != Version || flags != 0 {
+	if v, flags := b[4], b[5]; v < 1 || v > Version || flags != 0 {
 		return &UnknownVersionError{Version: v, Flags: flags}
 	}
 	return nil

@@ -11,6 +11,8 @@ const (
 	MaxID    = 128 // endpoint, event id, event type, resource
 	MaxClass = 32
 	MaxError = 256
+	MaxHead  = 2 << 10 // what is kept of an answer's headers
+	MaxBody  = 1 << 10 // and of its body
 )
 
 // Kind says what a record is about. The numbers are stored.
@@ -28,6 +30,11 @@ const (
 	KindCursor Kind = 3
 	// KindDropped ends an endpoint and all its deliveries.
 	KindDropped Kind = 4
+	// KindReplay moves a replay's cursor: what is queued for it is in the same
+	// frame.
+	KindReplay Kind = 5
+	// KindReplayEnded forgets a replay. What was queued for it stays.
+	KindReplayEnded Kind = 6
 )
 
 // Outcome is what came of an attempt. The numbers are stored.
@@ -69,6 +76,22 @@ type Record struct {
 	Opens bool
 	// Position is the endpoint's new position. (Cursor)
 	Position uint64
+	// Detail says more of the attempt; nil in frames of version 1. (Attempt)
+	Detail *Detail
+	// Replay is the id of the replay that asked for the delivery, empty if nobody
+	// did. (Attempt, Queued)
+	Replay string
+	// Progress is how far a replay is. (Replay, ReplayEnded, whose id counts only)
+	Progress Replay
+}
+
+// Detail is what is known of an attempt beside its outcome.
+type Detail struct {
+	// DNS, Connect, TLS and FirstByte are parts of the duration, with
+	// microseconds, as webhook/egress measures them.
+	DNS, Connect, TLS, FirstByte time.Duration
+	// Head are headers of the answer, one a line; Body is its beginning.
+	Head, Body string
 }
 
 // Normal returns the record as it reads after Encode and Decode: explanations
@@ -79,7 +102,24 @@ func (r Record) Normal() Record {
 	r.At, r.Due = normal(r.At), normal(r.Due)
 	r.Duration = r.Duration.Truncate(time.Microsecond)
 	r.Class, r.Error = clip(r.Class, MaxClass), clip(r.Error, MaxError)
+	if r.Detail != nil {
+		d := *r.Detail
+		d.DNS, d.Connect = d.DNS.Truncate(time.Microsecond), d.Connect.Truncate(time.Microsecond)
+		d.TLS, d.FirstByte = d.TLS.Truncate(time.Microsecond), d.FirstByte.Truncate(time.Microsecond)
+		d.Head, d.Body = clip(d.Head, MaxHead), clip(d.Body, MaxBody)
+		r.Detail = &d
+	}
 	return r
+}
+
+// Size estimates how much room the record takes in a frame, in bytes. It is
+// never too low: texts that a frame has once are counted each time.
+func (r *Record) Size() int {
+	n := 128 + len(r.Endpoint) + len(r.EventID) + len(r.EventType) + len(r.Resource) + len(r.Class) + len(r.Error) + len(r.Replay) + len(r.Progress.ID)
+	if r.Detail != nil {
+		n += len(r.Detail.Head) + len(r.Detail.Body)
+	}
+	return n
 }
 
 func normal(t time.Time) time.Time {
@@ -106,14 +146,21 @@ func (r *Record) check() error {
 		if r.Attempt < 1 || r.Outcome < Delivered || r.Outcome > Dead || r.Status < 0 || r.Duration < 0 {
 			return fmt.Errorf("attempts: an attempt record of %s with attempt %d, outcome %d", r.Endpoint, r.Attempt, r.Outcome)
 		}
+		if d := r.Detail; d != nil && (d.DNS < 0 || d.Connect < 0 || d.TLS < 0 || d.FirstByte < 0 || len(d.Head) > MaxHead || len(d.Body) > MaxBody) {
+			return fmt.Errorf("attempts: the detail of an attempt of %s is out of bounds", r.Endpoint)
+		}
 	case KindQueued, KindCursor, KindDropped:
+	case KindReplay, KindReplayEnded:
+		if r.Progress.ID == "" {
+			return fmt.Errorf("attempts: a record of kind %d of %s without a replay", r.Kind, r.Endpoint)
+		}
 	default:
 		return fmt.Errorf("attempts: a record of the unknown kind %d", r.Kind)
 	}
 	if r.Endpoint == "" {
 		return fmt.Errorf("attempts: a record of kind %d without an endpoint", r.Kind)
 	}
-	for _, s := range [...]string{r.Endpoint, r.EventID, r.EventType, r.Resource} {
+	for _, s := range [...]string{r.Endpoint, r.EventID, r.EventType, r.Resource, r.Replay, r.Progress.ID} {
 		if len(s) > MaxID {
 			return fmt.Errorf("attempts: an id of %d bytes; the limit is %d", len(s), MaxID)
 		}

@@ -100,5 +100,10 @@ func load(rows Rows, f Frame) error {
 			return err
 		}
 	}
+	for _, p := range f.Replays {
+		if err := rows.PutReplay(p); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -67,7 +67,31 @@ type Delivery struct {
 	// Due is when the next attempt is to be made. It is zero if there is none,
 	// and if the delivery waits for an earlier one of its resource.
 	Due time.Time
+	// Replay is the replay that asked for it last, empty if none did.
+	Replay string
+	// Detail is of the last attempt. It is for listings: State and checkpoints do
+	// not keep it.
+	Detail *Detail
 }
+
+// Replay is the row of a replay: a second cursor of an endpoint over EVENTS,
+// with an end.
+type Replay struct {
+	ID       string
+	Endpoint string
+	// First and End are the first and the last sequence that it is about, and
+	// Position is the one up to which it has looked. Read says that it has looked
+	// at all.
+	First, End, Position uint64
+	Read                 bool
+	// Queued counts what it gave the endpoint to deliver, and Skipped what it
+	// passed over because it waited already. Of the queued, Delivered and Dead are
+	// settled.
+	Queued, Skipped, Delivered, Dead uint64
+}
+
+// Settled reports whether nothing is left to be done.
+func (p Replay) Settled() bool { return p.Read && p.Delivered+p.Dead >= p.Queued }
 
 // Rows is where Fold keeps what it folds. Errors mean that the store is broken.
 type Rows interface {
@@ -81,6 +105,11 @@ type Rows interface {
 	PutDelivery(Delivery) error
 	// Waiting returns the endpoint's deliveries whose status is Waiting, by Seq.
 	Waiting(endpoint string) ([]Delivery, error)
+	// Replay returns a replay's row.
+	Replay(endpoint, id string) (Replay, bool, error)
+	PutReplay(Replay) error
+	// DropReplay says that the row is not needed to go on.
+	DropReplay(endpoint, id string) error
 	// DropOldestDead removes the endpoint's dead letter with the lowest Seq.
 	DropOldestDead(endpoint string) error
 }

@@ -2,6 +2,7 @@ package attempts
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/tidwall/btree"
@@ -19,6 +20,7 @@ type endpointState struct {
 	waiting btree.Map[uint64, *Delivery]
 	dead    btree.Map[uint64, *Delivery]
 	ahead   map[uint64]*Delivery
+	replays map[string]Replay
 }
 
 var _ Rows = (*State)(nil)
@@ -95,6 +97,7 @@ func (s *State) Delivery(endpoint string, seq uint64) (Delivery, bool, error) {
 // PutDelivery implements Rows.
 func (s *State) PutDelivery(d Delivery) error {
 	e := s.endpoint(d.Endpoint)
+	d.Detail = nil
 	e.waiting.Delete(d.Seq)
 	e.dead.Delete(d.Seq)
 	delete(e.ahead, d.Seq)
@@ -107,6 +110,51 @@ func (s *State) PutDelivery(d Delivery) error {
 		e.ahead[d.Seq] = &d
 	}
 	return nil
+}
+
+// Replay implements Rows.
+func (s *State) Replay(endpoint, id string) (Replay, bool, error) {
+	e, ok := s.endpoints[endpoint]
+	if !ok {
+		return Replay{}, false, nil
+	}
+	p, ok := e.replays[id]
+	return p, ok, nil
+}
+
+// Replays returns the endpoint's replays that are under way, by id.
+func (s *State) Replays(endpoint string) []Replay {
+	e, ok := s.endpoints[endpoint]
+	if !ok {
+		return nil
+	}
+	return slices.SortedFunc(maps.Values(e.replays), func(a, b Replay) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// PutReplay implements Rows.
+func (s *State) PutReplay(p Replay) error {
+	e := s.endpoint(p.Endpoint)
+	if e.replays == nil {
+		e.replays = map[string]Replay{}
+	}
+	e.replays[p.ID] = p
+	return nil
+}
+
+// DropReplay implements Rows.
+func (s *State) DropReplay(endpoint, id string) error {
+	if e, ok := s.endpoints[endpoint]; ok {
+		delete(e.replays, id)
+	}
+	return nil
+}
+
+// Dead calls each for the endpoint's dead letters behind a sequence, by Seq,
+// until it answers false.
+func (s *State) Dead(endpoint string, after uint64, each func(*Delivery) bool) {
+	if e, ok := s.endpoints[endpoint]; ok {
+		e.dead.Ascend(after+1, func(_ uint64, d *Delivery) bool { return each(d) })
+	}
 }
 
 // Waiting implements Rows.

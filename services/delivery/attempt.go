@@ -29,6 +29,7 @@ type flight struct {
 	resource string
 	order    string // the resource, if its deliveries are kept in order
 	attempt  int
+	replay   string // the replay that asked for it; may be empty
 	event    *event // nil: to be read again
 }
 
@@ -108,7 +109,10 @@ func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took ti
 	}
 	rec := attempts.Record{
 		Kind: attempts.KindAttempt, Endpoint: l.id, Seq: f.seq, EventID: f.id, EventType: f.typ, Resource: f.resource,
-		At: at, Attempt: f.attempt, Duration: took, Status: r.Status, Class: string(r.Class), Error: r.Text,
+		At: at, Attempt: f.attempt, Duration: took, Status: r.Status, Class: string(r.Class), Error: r.Text, Replay: f.replay,
+		Detail: &attempts.Detail{
+			DNS: r.Timing.DNS, Connect: r.Timing.Connect, TLS: r.Timing.TLS, FirstByte: r.Timing.FirstByte, Head: r.Head, Body: r.Excerpt,
+		},
 	}
 	closes := l.judge(&rec, r)
 	l.heed(r)

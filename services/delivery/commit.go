@@ -13,6 +13,9 @@ import (
 // checkpoint before the next is written.
 const checkpointRecords = 10_000
 
+// cursorSize is more than the record of a position takes in a frame, in bytes.
+const cursorSize = 512
+
 // commit appends what is pending, one frame at a time: while one is on its way
 // the next collects. It ends when the slot is closing and nothing is pending,
 // when the slot is lost, or when nobody waits for it any more.
@@ -59,9 +62,12 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 	defer s.mu.Unlock()
 	f := attempts.Frame{Header: attempts.Header{Slot: s.n, Index: s.place.Index + 1, Checkpoint: s.place.Checkpoint}}
 	touched := map[*lane]struct{}{}
-	n := 0
+	n, size := 0, 0
 	for n < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords {
 		p := s.pending[n]
+		if size += p.record.Size() + cursorSize; size > attempts.FillFrame && n > 0 {
+			break
+		}
 		touched[p.lane] = struct{}{}
 		delete(p.lane.unsettled, p.record.Seq)
 		f.Records = append(f.Records, p.record)
@@ -70,11 +76,12 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 	batch := append([]pending(nil), s.pending[:n]...)
 	s.pending = append(s.pending[:0], s.pending[n:]...)
 	for _, l := range s.lanes {
-		if len(f.Records)+len(touched) >= attempts.MaxRecords {
+		if len(f.Records)+len(touched) >= attempts.MaxRecords || size > attempts.FillFrame {
 			break
 		}
 		if l.touched {
 			touched[l] = struct{}{}
+			size += cursorSize
 		}
 	}
 	for l := range touched {

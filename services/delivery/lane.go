@@ -178,7 +178,7 @@ func (l *lane) pump() {
 		}
 		l.again = l.again[1:]
 		if ok {
-			l.fly(flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1})
+			l.fly(flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
 		}
 	}
 	// What is about a resource of which an attempt is under way waits for that one,

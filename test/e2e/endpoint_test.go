@@ -35,3 +35,48 @@ func TestGoneEndpoint(t *testing.T) {
 		return fmt.Errorf("it got %d events", len(other.Deliveries()))
 	})
 }
+
+// TestAttempts says that a failing receiver can be looked into: each attempt with
+// its times and what the receiver answered, the next one, and how the endpoint
+// fares.
+func TestAttempts(t *testing.T) {
+	t.Parallel()
+	s := harness.NewServer(t).MustStart()
+	r := harness.NewReceiver(t)
+	r.Answer(func(d harness.Delivery) int {
+		if d.Type == string(public.DirectoryEnabled) {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusNoContent
+	})
+	path := "/api/v1/webhook_endpoints/" + s.API.Endpoint(t, r, nil)
+	s.API.Tenant(t, s.SCIM, "attempts.example", "OKTA")
+	var id string
+	harness.Eventually(t, soon, "a failed attempt", func() error {
+		list, _ := s.API.Must(t, http.StatusOK, http.MethodGet, path+"/deliveries?status=RETRYING&event_type="+string(public.DirectoryEnabled), nil).At("deliveries").([]any)
+		if len(list) != 1 {
+			return fmt.Errorf("%d are listed", len(list))
+		}
+		m, _ := list[0].(map[string]any)
+		id, _ = m["id"].(string)
+		if m["next_attempt_time"] == nil || m["create_time"] == nil || m["last_status_code"] != 503.0 {
+			return fmt.Errorf("it is shown as %v", m)
+		}
+		return nil
+	})
+	attempts, _ := s.API.Must(t, http.StatusOK, http.MethodGet, path+"/deliveries/"+id+"/attempts", nil).At("attempts").([]any)
+	if len(attempts) == 0 {
+		t.Fatal("no attempts")
+	}
+	first, _ := attempts[0].(map[string]any)
+	if first["first_byte_us"] == 0.0 || first["status_code"] != 503.0 || len(first["response_headers"].([]any)) == 0 {
+		t.Errorf("the first attempt is %v", first)
+	}
+	harness.Eventually(t, soon, "the endpoint's health", func() error {
+		h, _ := s.API.Must(t, http.StatusOK, http.MethodGet, path, nil).At("health").(map[string]any)
+		if h["waiting"] != 1.0 || h["behind"] != 0.0 || h["last_failure_time"] == nil || h["last_success_time"] == nil {
+			return fmt.Errorf("it is %v", h)
+		}
+		return nil
+	})
+}

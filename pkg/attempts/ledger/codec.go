@@ -40,14 +40,16 @@ func encodeRow(e *row) []byte {
 	b = wire.AppendUvarint(b, e.Dead)
 	b = wire.AppendUvarint(b, e.delivered)
 	b = wire.AppendUvarint(b, e.total)
-	return wire.AppendTime(b, e.newest)
+	b = wire.AppendTime(b, e.newest)
+	b = wire.AppendTime(b, e.lastSuccess)
+	return wire.AppendTime(b, e.lastFailure)
 }
 
 func decodeRow(id string, b []byte) (*row, error) {
 	r := wire.NewReader(b)
 	e := &row{
 		Endpoint:  attempts.Endpoint{ID: id, Position: r.Uvarint(), Failures: r.Uvarint(), OpenedAt: r.Time(), Dead: r.Uvarint()},
-		delivered: r.Uvarint(), total: r.Uvarint(), newest: r.Time(),
+		delivered: r.Uvarint(), total: r.Uvarint(), newest: r.Time(), lastSuccess: r.Time(), lastFailure: r.Time(),
 	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: the row of endpoint %s does not decode", ErrCorrupt, id)
@@ -68,6 +70,9 @@ func encodeDelivery(d *Delivery) []byte {
 	b = wire.AppendString(b, d.Class)
 	b = wire.AppendString(b, d.Error)
 	b = wire.AppendTime(b, d.Due)
+	b = wire.AppendString(b, d.Replay)
+	b = wire.AppendTime(b, d.Since)
+	b = appendDetail(b, d.Detail)
 	b = wire.AppendUvarint(b, uint64(len(d.earlier)))
 	for _, a := range d.earlier {
 		b = wire.AppendUvarint(b, uint64(a.Number)) //nolint:gosec // a count
@@ -76,8 +81,56 @@ func encodeDelivery(d *Delivery) []byte {
 		b = wire.AppendUvarint(b, uint64(a.StatusCode)) //nolint:gosec // not negative
 		b = wire.AppendString(b, a.Class)
 		b = wire.AppendString(b, a.Error)
+		b = wire.AppendString(b, a.Replay)
+		b = appendDetail(b, a.Detail)
 	}
 	return b
+}
+
+func appendDetail(b []byte, d *attempts.Detail) []byte {
+	b = wire.AppendBool(b, d != nil)
+	if d == nil {
+		return b
+	}
+	for _, v := range [...]time.Duration{d.DNS, d.Connect, d.TLS, d.FirstByte} {
+		b = wire.AppendUvarint(b, uint64(v)) //nolint:gosec // not negative
+	}
+	b = wire.AppendString(b, d.Head)
+	return wire.AppendString(b, d.Body)
+}
+
+func readDetail(r *wire.Reader) *attempts.Detail {
+	if !r.Bool() {
+		return nil
+	}
+	d := &attempts.Detail{}
+	for _, v := range [...]*time.Duration{&d.DNS, &d.Connect, &d.TLS, &d.FirstByte} {
+		*v = time.Duration(r.Uvarint()) //nolint:gosec // written by appendDetail
+	}
+	d.Head, d.Body = r.String(), r.String()
+	return d
+}
+
+func replayKey(endpoint, id string) []byte { return append(append([]byte(endpoint), 0), id...) }
+
+func encodeReplay(p attempts.Replay) []byte {
+	var b []byte
+	for _, v := range [...]uint64{p.First, p.End, p.Position, p.Queued, p.Skipped, p.Delivered, p.Dead} {
+		b = wire.AppendUvarint(b, v)
+	}
+	return wire.AppendBool(b, p.Read)
+}
+
+func decodeReplay(endpoint, id string, b []byte) (attempts.Replay, error) {
+	r := wire.NewReader(b)
+	p := attempts.Replay{
+		ID: id, Endpoint: endpoint, First: r.Uvarint(), End: r.Uvarint(), Position: r.Uvarint(),
+		Queued: r.Uvarint(), Skipped: r.Uvarint(), Delivered: r.Uvarint(), Dead: r.Uvarint(), Read: r.Bool(),
+	}
+	if r.Err() != nil {
+		return p, fmt.Errorf("%w: replay %s of endpoint %s does not decode", ErrCorrupt, id, endpoint)
+	}
+	return p, nil
 }
 
 func decodeDelivery(endpoint string, seq uint64, b []byte) (*Delivery, error) {
@@ -89,10 +142,11 @@ func decodeDelivery(endpoint string, seq uint64, b []byte) (*Delivery, error) {
 	d.Attempts, d.LastAt = int(r.Uvarint()), r.Time()                       //nolint:gosec // written by encodeDelivery
 	d.Duration, d.StatusCode = time.Duration(r.Uvarint()), int(r.Uvarint()) //nolint:gosec // as above
 	d.Class, d.Error, d.Due = r.String(), r.String(), r.Time()
+	d.Replay, d.Since, d.Detail = r.String(), r.Time(), readDetail(r)
 	for range min(r.Uvarint(), MaxLog) {
 		d.earlier = append(d.earlier, Attempt{
 			Number: int(r.Uvarint()), At: r.Time(), Duration: time.Duration(r.Uvarint()), StatusCode: int(r.Uvarint()), //nolint:gosec // as above
-			Class: r.String(), Error: r.String(),
+			Class: r.String(), Error: r.String(), Replay: r.String(), Detail: readDetail(r),
 		})
 	}
 	if r.Err() != nil {

@@ -12,6 +12,9 @@ const MaxLog = 20
 // Delivery is a delivery as it is listed.
 type Delivery struct {
 	attempts.Delivery
+	// Since is when the delivery was first recorded. It is zero if that was
+	// trimmed before the file was built.
+	Since time.Time
 	// earlier are the attempts before the one that the row describes.
 	earlier []Attempt
 }
@@ -25,6 +28,10 @@ type Attempt struct {
 	// StatusCode is 0 without an answer.
 	StatusCode   int
 	Class, Error string
+	// Replay is the replay that asked for it, empty if none did.
+	Replay string
+	// Detail is nil if it was not recorded, or trimmed before the file was built.
+	Detail *attempts.Detail
 }
 
 // Log returns the last attempts, at most MaxLog, in order. What was trimmed from
@@ -38,7 +45,7 @@ func (d *Delivery) Log() []Attempt {
 
 // last is the attempt that a row describes.
 func last(d attempts.Delivery) Attempt {
-	return Attempt{Number: d.Attempts, At: d.LastAt, Duration: d.Duration, StatusCode: d.StatusCode, Class: d.Class, Error: d.Error}
+	return Attempt{Number: d.Attempts, At: d.LastAt, Duration: d.Duration, StatusCode: d.StatusCode, Class: d.Class, Error: d.Error, Replay: d.Replay, Detail: d.Detail}
 }
 
 // earlier returns what the row that replaces old keeps of its attempts.

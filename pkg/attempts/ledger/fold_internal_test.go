@@ -132,6 +132,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 				if err != nil || !ok || d.Status != s {
 					return fmt.Errorf("the index of %s leads to %+v (%w)", s, d, err)
 				}
+				d.Detail = nil // not kept in memory
 				kept = append(kept, d)
 			}
 		}
@@ -146,6 +147,11 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 		})
 		if diff := cmp.Diff(state.Deliveries(want.ID), kept, byKey); diff != "" {
 			return fmt.Errorf("deliveries of %s (-memory +file):\n%s", want.ID, diff)
+		}
+		for _, p := range state.Replays(want.ID) {
+			if got, ok, err := r.Replay(want.ID, p.ID); err != nil || !ok || got != p {
+				return fmt.Errorf("replay %+v, want %+v (%w)", got, p, err)
+			}
 		}
 		row, err := r.row(want.ID)
 		all := 0
@@ -179,7 +185,7 @@ func agree(tx *bolt.Tx, state *attempts.State) error {
 func record() *rapid.Generator[attempts.Record] {
 	return rapid.Custom(func(t *rapid.T) attempts.Record {
 		r := attempts.Record{
-			Kind:     attempts.Kind(rapid.SampledFrom([]int{1, 1, 1, 1, 2, 3, 4}).Draw(t, "kind")),
+			Kind:     attempts.Kind(rapid.SampledFrom([]int{1, 1, 1, 1, 2, 3, 4, 5, 5}).Draw(t, "kind")),
 			Endpoint: fmt.Sprintf("whe_%d", rapid.IntRange(1, 3).Draw(t, "endpoint")),
 		}
 		if r.Kind == attempts.KindCursor {
@@ -187,13 +193,25 @@ func record() *rapid.Generator[attempts.Record] {
 			return r
 		}
 		r.At = start.Add(time.Duration(rapid.IntRange(0, 1e6).Draw(t, "at")) * time.Microsecond)
-		if r.Kind == attempts.KindDropped {
+		switch r.Kind {
+		case attempts.KindDropped:
+			return r
+		case attempts.KindReplay, attempts.KindReplayEnded:
+			r.Progress = attempts.Replay{Endpoint: r.Endpoint, ID: fmt.Sprintf("whr_%d", rapid.IntRange(1, 3).Draw(t, "replay")), First: 1, End: 9}
+			r.Progress.Position, r.Progress.Queued = rapid.Uint64Range(1, 9).Draw(t, "looked"), rapid.Uint64Range(0, 5).Draw(t, "queued")
+			r.Progress.Read = rapid.Bool().Draw(t, "read")
 			return r
 		}
 		r.Seq = rapid.Uint64Range(1, 9).Draw(t, "seq")
 		r.EventID = fmt.Sprintf("evt_%d", r.Seq)
+		if rapid.Bool().Draw(t, "replayed") {
+			r.Replay = fmt.Sprintf("whr_%d", rapid.IntRange(1, 3).Draw(t, "replay"))
+		}
 		if r.Kind == attempts.KindQueued {
 			return r
+		}
+		if rapid.Bool().Draw(t, "detailed") {
+			r.Detail = &attempts.Detail{DNS: time.Millisecond, TLS: time.Second, FirstByte: time.Microsecond, Head: "Server: x\n", Body: rapid.StringN(0, 20, -1).Draw(t, "body")}
 		}
 		r.Outcome, r.Attempt = attempts.Outcome(rapid.IntRange(1, 3).Draw(t, "outcome")), 1
 		if r.Outcome == attempts.Failed {

@@ -127,6 +127,11 @@ func (l *Ledger) fold(tx *bolt.Tx, s attempts.Stored) error {
 		return err
 	}
 	r := newRows(tx, s.Frame.Slot)
+	for i := range s.Frame.Records {
+		if at := s.Frame.Records[i].At; at.After(r.now) {
+			r.now = at
+		}
+	}
 	to, err := attempts.Apply(r, at, s.Seq, s.Frame)
 	if errors.Is(err, attempts.ErrGap) {
 		// Only whole checkpoints follow what is trimmed, so frames were lost. The

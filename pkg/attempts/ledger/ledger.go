@@ -34,6 +34,8 @@ import (
 const (
 	MaxDelivered = 10_000
 	MaxAge       = 7 * 24 * time.Hour
+	// MaxReplays is how many replays of an endpoint are remembered, the newest.
+	MaxReplays = 200
 )
 
 var (
@@ -45,7 +47,7 @@ var (
 
 // format is the version of the rows' layout. A file of another one is folded
 // again, never migrated.
-const format = 1
+const format = 2
 
 // Source is what the ledger reads: an attemptlog.Log.
 type Source interface {
@@ -115,7 +117,7 @@ func (l *Ledger) openFile() (err error) {
 		return err
 	}
 	return l.db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, slotBucket, endpointBucket, deliveryBucket, statusBucket, dueBucket} {
+		for _, name := range [][]byte{metaBucket, slotBucket, endpointBucket, deliveryBucket, statusBucket, dueBucket, replayBucket} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}

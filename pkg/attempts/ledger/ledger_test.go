@@ -378,3 +378,73 @@ func TestOpen_locked(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What is listed can be chosen by type, resource and time, and attempts keep
+// their details.
+func TestList_filters(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	attempt := func(seq uint64, typ string, after time.Duration, o attempts.Outcome) attempts.Record {
+		return attempts.Record{
+			Kind: attempts.KindAttempt, Endpoint: endpoint, Seq: seq, EventID: fmt.Sprintf("evt_%d", seq), EventType: typ, Resource: "diruser_1",
+			At: at.Add(after), Attempt: 1, Duration: time.Duration(seq) * time.Second, Status: 200, Outcome: o,
+			Detail: &attempts.Detail{DNS: time.Millisecond, Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: time.Duration(seq) * time.Millisecond, Head: "Server: x\n", Body: "ok"},
+		}
+	}
+	failed := attempt(3, "b.two", 2*time.Hour, attempts.Failed)
+	failed.Status, failed.Due = 500, at.Add(3*time.Hour)
+	b.records(attempt(1, "a.one", 0, attempts.Delivered))
+	b.records(attempt(2, "b.two", time.Hour, attempts.Delivered))
+	b.records(failed)
+	again := attempt(3, "b.two", 4*time.Hour, attempts.Delivered)
+	again.Attempt = 2
+	l, stop := b.open()
+	defer stop()
+	seqs := func(q ledger.Query) (list []uint64) {
+		t.Helper()
+		q.Endpoint, q.Limit = endpoint, 10
+		p, err := l.List(t.Context(), q)
+		if err != nil || p.Total != 3 {
+			t.Fatalf("%+v: %d in all, %v", q, p.Total, err)
+		}
+		for _, d := range p.Deliveries {
+			list = append(list, d.Seq)
+		}
+		return list
+	}
+	check := func() {
+		t.Helper()
+		for name, tt := range map[string]struct {
+			q    ledger.Query
+			want []uint64
+		}{
+			"all":             {ledger.Query{}, []uint64{3, 2, 1}},
+			"type":            {ledger.Query{EventType: "b.two"}, []uint64{3, 2}},
+			"no such type":    {ledger.Query{EventType: "b"}, nil},
+			"resource":        {ledger.Query{Resource: "diruser_2"}, nil},
+			"since":           {ledger.Query{Since: at.Add(time.Hour)}, []uint64{3, 2}},
+			"until":           {ledger.Query{Until: at.Add(time.Hour)}, []uint64{1}},
+			"since and until": {ledger.Query{Since: at.Add(time.Hour), Until: at.Add(2 * time.Hour)}, []uint64{2}},
+		} {
+			if diff := cmp.Diff(tt.want, seqs(tt.q)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+	check()
+	h, err := l.Health(t.Context(), endpoint, at.Add(time.Minute))
+	if err != nil || h.Attempts != 2 || h.Succeeded != 1 || h.P50 != 2*time.Second || h.P99 != 3*time.Second || h.Waiting != 1 || h.Failures != 1 ||
+		!h.LastSuccess.Equal(at.Add(time.Hour)) || !h.LastFailure.Equal(at.Add(2*time.Hour)) {
+		t.Errorf("health %+v, %v", h, err)
+	}
+	b.records(again)
+	b.wait(l)
+	check() // a delivery is from when it was first recorded
+	d, _, err := l.Delivery(t.Context(), endpoint, 3)
+	if log := d.Log(); err != nil || len(log) != 2 || log[0].StatusCode != 500 || !cmp.Equal(log[0].Detail, failed.Detail) || !cmp.Equal(log[1].Detail, again.Detail) {
+		t.Errorf("attempts %+v, %v", d.Log(), err)
+	}
+	if h, err := l.Health(t.Context(), "whe_none", at); err != nil || h.Attempts != 0 || h.P50 != 0 {
+		t.Errorf("an endpoint without attempts: %+v, %v", h, err)
+	}
+}

@@ -20,6 +20,10 @@ type Query struct {
 	Endpoint string
 	// Status chooses one status; 0 is all.
 	Status attempts.Status
+	// EventType and Resource choose what it is about, and Since and Until when it
+	// was first recorded (Until itself not included); empty and zero are all.
+	EventType, Resource string
+	Since, Until        time.Time
 	// Before continues a listing: only deliveries of events before this sequence.
 	// 0 begins with the newest.
 	Before uint64
@@ -31,7 +35,7 @@ type Query struct {
 // Page is a part of a listing, newest event first.
 type Page struct {
 	Deliveries []Delivery
-	// Total counts the endpoint's deliveries of all statuses.
+	// Total counts the endpoint's deliveries, whatever is chosen of them.
 	Total int
 	// Next is the Before of the next page, 0 if this is the last.
 	Next uint64
@@ -72,13 +76,18 @@ func (l *Ledger) List(ctx context.Context, q Query) (Page, error) {
 			if err != nil {
 				return err
 			}
-			if d != nil {
+			if d != nil && q.wants(d) {
 				page.Deliveries = append(page.Deliveries, *d)
 			}
 		}
 		return nil
 	})
 	return page, err
+}
+
+func (q *Query) wants(d *Delivery) bool {
+	return (q.EventType == "" || q.EventType == d.EventType) && (q.Resource == "" || q.Resource == d.Resource) &&
+		(q.Since.IsZero() || !d.Since.Before(q.Since)) && (q.Until.IsZero() || d.Since.Before(q.Until))
 }
 
 // below returns the last key that sorts before limit.
@@ -146,20 +155,4 @@ func (l *Ledger) Due(ctx context.Context, before time.Time, limit int) ([]Delive
 		return nil
 	})
 	return list, err
-}
-
-// Count returns how many deliveries of an endpoint are on record.
-func (l *Ledger) Count(ctx context.Context, endpoint string) (n int, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	prefix := append([]byte(endpoint), 0)
-	err = l.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(deliveryBucket).Cursor()
-		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			n++
-		}
-		return nil
-	})
-	return n, err
 }

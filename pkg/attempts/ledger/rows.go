@@ -18,6 +18,7 @@ var (
 	deliveryBucket = []byte("deliveries") // endpoint, seq -> attempts.Delivery
 	statusBucket   = []byte("statuses")   // endpoint, status, seq -> nothing
 	dueBucket      = []byte("due")        // due, endpoint, seq -> attempts made
+	replayBucket   = []byte("replays")    // endpoint, replay -> attempts.Replay
 	formatKey      = []byte("format")
 	positionKey    = []byte("position")
 )
@@ -29,6 +30,8 @@ type row struct {
 	delivered uint64
 	total     uint64    // all rows
 	newest    time.Time // of the attempts
+	// lastSuccess and lastFailure are when attempts of either kind began last.
+	lastSuccess, lastFailure time.Time
 }
 
 // rows is attempts.Loader on one transaction and one slot. Endpoint rows are
@@ -36,7 +39,9 @@ type row struct {
 type rows struct {
 	slot                               int
 	endpoints, deliveries, status, due *bolt.Bucket
+	replays                            *bolt.Bucket
 	changed                            map[string]*row
+	now                                time.Time // about when what is folded happened
 }
 
 var _ attempts.Loader = (*rows)(nil)
@@ -45,6 +50,7 @@ func newRows(tx *bolt.Tx, slot int) *rows {
 	return &rows{
 		slot: slot, changed: map[string]*row{},
 		endpoints: tx.Bucket(endpointBucket), deliveries: tx.Bucket(deliveryBucket), status: tx.Bucket(statusBucket), due: tx.Bucket(dueBucket),
+		replays: tx.Bucket(replayBucket),
 	}
 }
 
@@ -115,13 +121,13 @@ func (r *rows) PutDelivery(d attempts.Delivery) error {
 	if err != nil {
 		return err
 	}
-	row := &Delivery{Delivery: d}
+	row := &Delivery{Delivery: d, Since: r.now}
 	old, err := r.delivery(d.Endpoint, d.Seq)
 	if err != nil {
 		return err
 	}
 	if old != nil {
-		row.earlier = earlier(old, d)
+		row.earlier, row.Since = earlier(old, d), old.Since
 		if err := r.remove(e, old); err != nil {
 			return err
 		}
@@ -139,6 +145,12 @@ func (r *rows) PutDelivery(d attempts.Delivery) error {
 	}
 	if d.LastAt.After(e.newest) {
 		e.newest = d.LastAt
+	}
+	switch {
+	case d.Status == attempts.Success && d.LastAt.After(e.lastSuccess):
+		e.lastSuccess = d.LastAt
+	case d.Status != attempts.Success && d.LastAt.After(e.lastFailure):
+		e.lastFailure = d.LastAt
 	}
 	if d.Status == attempts.Success {
 		e.delivered++
@@ -215,6 +227,43 @@ func (r *rows) drop(endpoint string, s attempts.Status, limit int) error {
 	return nil
 }
 
+// Replay implements attempts.Rows.
+func (r *rows) Replay(endpoint, id string) (p attempts.Replay, ok bool, err error) {
+	b := r.replays.Get(replayKey(endpoint, id))
+	if b == nil {
+		return p, false, nil
+	}
+	p, err = decodeReplay(endpoint, id, b)
+	return p, err == nil, err
+}
+
+// PutReplay implements attempts.Rows.
+func (r *rows) PutReplay(p attempts.Replay) error {
+	key := replayKey(p.Endpoint, p.ID)
+	if r.replays.Get(key) == nil {
+		for keys := r.replaysOf(p.Endpoint); len(keys) >= MaxReplays; keys = keys[1:] {
+			if err := r.replays.Delete(keys[0]); err != nil {
+				return err
+			}
+		}
+	}
+	return r.replays.Put(key, encodeReplay(p))
+}
+
+// DropReplay implements attempts.Rows. The row stays: how far a replay came is
+// shown after its end, too.
+func (r *rows) DropReplay(string, string) error { return nil }
+
+// replaysOf returns the keys of an endpoint's replays, the oldest first.
+func (r *rows) replaysOf(endpoint string) (keys [][]byte) {
+	prefix := replayKey(endpoint, "")
+	c := r.replays.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	return keys
+}
+
 // DropEndpoint implements attempts.Rows.
 func (r *rows) DropEndpoint(id string) error {
 	for s := attempts.Pending; s <= attempts.Exhausted; s++ {
@@ -223,11 +272,16 @@ func (r *rows) DropEndpoint(id string) error {
 		}
 	}
 	delete(r.changed, id)
+	for _, k := range r.replaysOf(id) {
+		if err := r.replays.Delete(k); err != nil {
+			return err
+		}
+	}
 	return r.endpoints.Delete(endpointKey(r.slot, id))
 }
 
 // Reset implements attempts.Loader. Delivered rows stay: they are history, and
-// no checkpoint has them.
+// no checkpoint has them. Replays that have ended go.
 func (r *rows) Reset(slot int) error {
 	var ids []string
 	c := r.endpoints.Cursor()
@@ -235,6 +289,11 @@ func (r *rows) Reset(slot int) error {
 		ids = append(ids, string(k[1:]))
 	}
 	for _, id := range ids {
+		for _, k := range r.replaysOf(id) {
+			if err := r.replays.Delete(k); err != nil {
+				return err
+			}
+		}
 		for _, s := range []attempts.Status{attempts.Pending, attempts.Retrying, attempts.Exhausted} {
 			if err := r.drop(id, s, 0); err != nil {
 				return err

@@ -28,9 +28,9 @@ const (
 	// DefaultTimeout bounds one attempt, from the resolution of the name to the
 	// end of the answer.
 	DefaultTimeout = 15 * time.Second
-	// MaxResponse is how many bytes of an answer's body are read; they are
-	// thrown away, but a connection is used again only after its answer was
-	// read.
+	// MaxResponse is how many bytes of an answer's body are read. All but the
+	// first are thrown away, but a connection is used again only after its answer
+	// was read.
 	MaxResponse = 64 << 10
 	// maxResponseHeader bounds the head of an answer, in bytes.
 	maxResponseHeader = 16 << 10
@@ -77,7 +77,7 @@ func NewClient(o Options) *Client {
 		MaxIdleConnsPerHost:    idlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxResponseHeader,
-		DisableCompression:     true, // the body is not looked at
+		DisableCompression:     true, // nothing is unpacked
 	}
 	return c
 }
@@ -121,21 +121,26 @@ func (c *Client) PostWithin(ctx context.Context, limit time.Duration, rawURL str
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	watch := &stopwatch{began: time.Now()}
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
-	}).WithContext(limited)
+	}).WithContext(watch.within(limited))
 	// The transport itself: http.Client adds redirects, cookies and
 	// credentials from the URL, none of which is wanted.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return failed(ctx, err)
+		r := failed(ctx, err)
+		r.Timing = watch.read()
+		return r
 	}
 	// The status decides, whatever becomes of the body.
-	_, _ = io.CopyN(io.Discard, resp.Body, MaxResponse)
+	r := answered(resp)
+	r.Timing, r.Head, r.Excerpt = watch.read(), head(resp.Header), excerpt(resp.Body)
+	_, _ = io.CopyN(io.Discard, resp.Body, MaxResponse-MaxExcerpt)
 	_ = resp.Body.Close()
-	return answered(resp)
+	return r
 }
 
 func answered(resp *http.Response) Result {

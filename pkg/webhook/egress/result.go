@@ -39,6 +39,12 @@ type Result struct {
 	Text string
 	// RetryAfter is what the receiver asked for, 0 if nothing.
 	RetryAfter time.Duration
+	// Timing is how long the parts took.
+	Timing Timing
+	// Head is what is kept of the answer's headers, "Name: value" a line, at most
+	// MaxHead bytes. Excerpt is the beginning of its body, at most MaxExcerpt
+	// bytes of valid UTF-8: the receiver's own words, so not for logs.
+	Head, Excerpt string
 }
 
 // Success reports whether the receiver took the webhook: any 2xx.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"strconv"
 	"sync"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,7 +12,6 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts/ledger"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
-	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
@@ -79,56 +77,5 @@ func openDeliveries(ctx context.Context, s *stack, a apiSetup) (api.Deliveries, 
 		task.Wait()
 		return l.Close()
 	})
-	return deliveries{source: source, ledger: l}, nil
-}
-
-// deliveries shows the ledger as the API wants it.
-type deliveries struct {
-	source *attemptlog.Log
-	ledger *ledger.Ledger
-}
-
-// List implements api.Deliveries.
-func (d deliveries) List(ctx context.Context, endpoint, position string, limit int) (api.DeliveryPage, error) {
-	q := ledger.Query{Endpoint: endpoint, Limit: limit}
-	if position != "" {
-		n, err := strconv.ParseUint(position, 10, 64)
-		if err != nil {
-			return api.DeliveryPage{}, fault.New(fault.Invalid, "page_token is not one that this call gave.")
-		}
-		q.Before = n
-	}
-	_, last, err := d.source.Bounds(ctx)
-	if err == nil {
-		err = d.ledger.Wait(ctx, last)
-	}
-	if err != nil {
-		return api.DeliveryPage{}, fault.Wrap(fault.Unavailable, err, "The record of deliveries cannot be reached. Try again.")
-	}
-	page, err := d.ledger.List(ctx, q)
-	if err != nil {
-		return api.DeliveryPage{}, err
-	}
-	out := api.DeliveryPage{Deliveries: make([]api.Delivery, 0, len(page.Deliveries))}
-	if page.Next > 0 {
-		out.Next = strconv.FormatUint(page.Next, 10)
-	}
-	for _, row := range page.Deliveries {
-		out.Deliveries = append(out.Deliveries, shown(row))
-	}
-	if out.Total, err = d.ledger.Count(ctx, endpoint); err != nil {
-		return api.DeliveryPage{}, err
-	}
-	return out, nil
-}
-
-func shown(d ledger.Delivery) api.Delivery {
-	out := api.Delivery{
-		ID: d.EventID + "." + d.Endpoint, EventID: d.EventID, EventType: d.EventType,
-		Status: api.DeliveryStatus(d.Status.String()), Attempts: d.Attempts, NextAttempt: d.Due,
-	}
-	for _, a := range d.Log() {
-		out.Log = append(out.Log, api.DeliveryAttempt{Number: a.Number, At: a.At, Took: a.Duration, StatusCode: a.StatusCode, Error: a.Error})
-	}
-	return out
+	return deliveries{js: a.js, ledger: l}, nil
 }

@@ -107,13 +107,17 @@ func (s *endpointService) GetWebhookEndpoint(ctx context.Context, r *rollcallv1.
 		return nil, err
 	}
 	res := &rollcallv1.GetWebhookEndpointResponse{}
+	var shown *directory.Endpoint
 	err := s.core.read(ctx, func(v directory.View) error {
 		ep, err := endpointOf(v, r.GetId())
 		if err == nil {
-			res.Endpoint = s.message(ep)
+			res.Endpoint, shown = s.message(ep), ep
 		}
 		return err
 	})
+	if err == nil && s.core.cfg.Deliveries != nil {
+		res.Health, err = s.health(ctx, shown)
+	}
 	if err != nil {
 		return nil, err
 	}

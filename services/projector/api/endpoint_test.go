@@ -48,7 +48,7 @@ func TestEndpoint_life(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff(map[string]any{"endpoint": ep}, s.ok(t, 200, "GET", endpointsPath+"/"+id, "")); diff != "" {
+	if diff := cmp.Diff(any(ep), s.ok(t, 200, "GET", endpointsPath+"/"+id, "")["endpoint"]); diff != "" {
 		t.Errorf("GET (-want +got):\n%s", diff)
 	}
 	for _, tt := range []struct {
@@ -155,7 +155,11 @@ func TestDeliveries(t *testing.T) {
 			ID: "dlv_2", EventID: "evt_2", EventType: "organization.created", Status: api.DeliveryRetrying, Created: first, NextAttempt: first.Add(time.Hour), Attempts: 2,
 			Log: []api.DeliveryAttempt{
 				{Number: 1, At: first, Took: 1500 * time.Millisecond, Error: "connection refused"},
-				{Number: 2, At: first.Add(5 * time.Second), Took: 20 * time.Millisecond, StatusCode: 500, Error: "the receiver answered 500"},
+				{
+					Number: 2, At: first.Add(5 * time.Second), Took: 20 * time.Millisecond, StatusCode: 500, Error: "the receiver answered 500",
+					DNS: time.Millisecond, Connect: 2 * time.Millisecond, TLS: 3 * time.Millisecond, FirstByte: 19 * time.Millisecond,
+					Head: "Content-Type: text/plain\nX-Request-Id: a: b\n", Body: "no such tenant", Replay: "whr_1",
+				},
 			},
 		},
 		{ID: "dlv_1", EventID: "evt_1", EventType: "organization.created", Status: api.DeliveryPending, Created: first},
@@ -166,8 +170,16 @@ func TestDeliveries(t *testing.T) {
 		"last_attempt_time": "2026-03-01T09:30:05Z", "next_attempt_time": "2026-03-01T10:30:00Z", "last_status_code": 500.0,
 		"last_error": "the receiver answered 500", "create_time": "2026-03-01T09:30:00Z",
 		"attempt_log": []any{
-			map[string]any{"attempt": 1.0, "time": "2026-03-01T09:30:00Z", "duration_ms": 1500.0, "status_code": 0.0, "error": "connection refused"},
-			map[string]any{"attempt": 2.0, "time": "2026-03-01T09:30:05Z", "duration_ms": 20.0, "status_code": 500.0, "error": "the receiver answered 500"},
+			map[string]any{
+				"attempt": 1.0, "time": "2026-03-01T09:30:00Z", "duration_ms": 1500.0, "status_code": 0.0, "error": "connection refused",
+				"dns_us": 0.0, "connect_us": 0.0, "tls_us": 0.0, "first_byte_us": 0.0, "response_headers": []any{}, "response_body": "", "replay_id": "",
+			},
+			map[string]any{
+				"attempt": 2.0, "time": "2026-03-01T09:30:05Z", "duration_ms": 20.0, "status_code": 500.0, "error": "the receiver answered 500",
+				"dns_us": 1000.0, "connect_us": 2000.0, "tls_us": 3000.0, "first_byte_us": 19000.0,
+				"response_headers": []any{map[string]any{"name": "Content-Type", "value": "text/plain"}, map[string]any{"name": "X-Request-Id", "value": "a: b"}},
+				"response_body":    "no such tenant", "replay_id": "whr_1",
+			},
 		},
 	}
 	got := s.ok(t, 200, "GET", path+"?page_size=1", "")
@@ -180,6 +192,45 @@ func TestDeliveries(t *testing.T) {
 	}
 	if _, present := object(rest, "deliveries", 0)["last_attempt_time"]; present {
 		t.Error("a delivery without attempts has a last one")
+	}
+	if diff := cmp.Diff(any(want), s.ok(t, 200, "GET", path+"/dlv_2", "")["delivery"]); diff != "" {
+		t.Errorf("one (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want["attempt_log"], s.ok(t, 200, "GET", path+"/dlv_2/attempts", "")["attempts"]); diff != "" {
+		t.Errorf("its attempts (-want +got):\n%s", diff)
+	}
+	s.ok(t, 200, "GET", path+"?status=DEAD&event_type=organization.created&since=2026-03-01T00:00:00Z&until=2026-04-01T00:00:00Z&page_size=7", "")
+	asked := api.DeliveryQuery{
+		Endpoint: id, Status: api.DeliveryDead, EventType: "organization.created", Since: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC), Limit: 7,
+	}
+	s.deliveries.mu.Lock()
+	if diff := cmp.Diff(asked, s.deliveries.asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	s.deliveries.health = api.EndpointHealth{
+		Attempts: 4, Succeeded: 3, P50: 5 * time.Millisecond, P99: time.Second, Waiting: 6, Behind: 7, Dead: 8, OpenSince: first, FailuresInRow: 9, LastSuccess: first, LastFailure: first.Add(time.Second),
+	}
+	s.deliveries.mu.Unlock()
+	if diff := cmp.Diff(any(map[string]any{
+		"attempts": 4.0, "succeeded": 3.0, "success_rate": 0.75, "latency_p50_ms": 5.0, "latency_p99_ms": 1000.0, "waiting": 6.0, "behind": 7.0, "dead_letters": 8.0,
+		"circuit": "OPEN", "circuit_open_since": "2026-03-01T09:30:00Z", "failures_in_a_row": 9.0,
+		"last_success_time": "2026-03-01T09:30:00Z", "last_failure_time": "2026-03-01T09:30:01Z",
+	}), s.ok(t, 200, "GET", endpointsPath+"/"+id, "")["health"]); diff != "" {
+		t.Errorf("health (-want +got):\n%s", diff)
+	}
+	for name, tt := range map[string]struct {
+		path   string
+		status int
+	}{
+		"status":           {path + "?status=SENT", 400},
+		"time":             {path + "?since=yesterday", 400},
+		"another delivery": {path + "/dlv_9", 404},
+		"another endpoint": {endpointsPath + "/whe_9/deliveries/dlv_2", 404},
+		"its attempts":     {endpointsPath + "/whe_9/deliveries/dlv_2/attempts", 404},
+	} {
+		if status, m := s.call(t, "GET", tt.path, ""); status != tt.status {
+			t.Errorf("%s: %d %v", name, status, m)
+		}
 	}
 }
 

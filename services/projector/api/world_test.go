@@ -379,24 +379,45 @@ func (s *server) directory(t *testing.T, org string) string {
 type deliveries struct {
 	mu   sync.Mutex
 	list []api.Delivery
+	// asked is the last query, health what is answered.
+	asked  api.DeliveryQuery
+	health api.EndpointHealth
 }
 
-func (d *deliveries) List(_ context.Context, _, position string, limit int) (api.DeliveryPage, error) {
+func (d *deliveries) List(_ context.Context, q api.DeliveryQuery) (api.DeliveryPage, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.asked = q
 	rest := d.list
-	for position != "" && len(rest) > 0 && rest[0].ID != position {
+	for q.Position != "" && len(rest) > 0 && rest[0].ID != q.Position {
 		rest = rest[1:]
 	}
-	if position != "" {
+	if q.Position != "" {
 		if len(rest) == 0 {
 			return api.DeliveryPage{}, fault.New(fault.Invalid, "page_token is not one that this list gave.")
 		}
 		rest = rest[1:]
 	}
-	p := api.DeliveryPage{Total: len(d.list), Deliveries: rest[:min(limit, len(rest))]}
-	if len(rest) > limit {
-		p.Next = rest[limit-1].ID
+	p := api.DeliveryPage{Total: len(d.list), Deliveries: rest[:min(q.Limit, len(rest))]}
+	if len(rest) > q.Limit {
+		p.Next = rest[q.Limit-1].ID
 	}
 	return p, nil
+}
+
+func (d *deliveries) Get(_ context.Context, _, id string) (api.Delivery, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, x := range d.list {
+		if x.ID == id {
+			return x, nil
+		}
+	}
+	return api.Delivery{}, fault.New(fault.NotFound, "There is no delivery %q.", id)
+}
+
+func (d *deliveries) Health(context.Context, *directory.Endpoint, time.Time) (api.EndpointHealth, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.health, nil
 }

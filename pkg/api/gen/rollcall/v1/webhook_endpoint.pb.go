@@ -802,8 +802,10 @@ func (x *GetWebhookEndpointRequest) GetId() string {
 }
 
 type GetWebhookEndpointResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      *WebhookEndpoint       `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Endpoint *WebhookEndpoint       `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Left out by a server that keeps no record of deliveries.
+	Health        *WebhookEndpointHealth `protobuf:"bytes,2,opt,name=health,proto3" json:"health,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -845,6 +847,162 @@ func (x *GetWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
 	return nil
 }
 
+func (x *GetWebhookEndpointResponse) GetHealth() *WebhookEndpointHealth {
+	if x != nil {
+		return x.Health
+	}
+	return nil
+}
+
+// How a receiver fares. Attempts are those of its newest 1000 deliveries that
+// began within 24 hours.
+type WebhookEndpointHealth struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Attempts  int32                  `protobuf:"varint,1,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Succeeded int32                  `protobuf:"varint,2,opt,name=succeeded,proto3" json:"succeeded,omitempty"`
+	// 0 to 1; left out without attempts.
+	SuccessRate *float64 `protobuf:"fixed64,3,opt,name=success_rate,json=successRate,proto3,oneof" json:"success_rate,omitempty"`
+	// How long attempts took that got an answer.
+	LatencyP50Ms int32 `protobuf:"varint,4,opt,name=latency_p50_ms,json=latencyP50Ms,proto3" json:"latency_p50_ms,omitempty"`
+	LatencyP99Ms int32 `protobuf:"varint,5,opt,name=latency_p99_ms,json=latencyP99Ms,proto3" json:"latency_p99_ms,omitempty"`
+	// Deliveries that wait for an attempt: for a retry, or for an earlier event of
+	// the same resource.
+	Waiting int32 `protobuf:"varint,6,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	// Events that the endpoint is to get and whose turn has not come.
+	Behind int32 `protobuf:"varint,7,opt,name=behind,proto3" json:"behind,omitempty"`
+	// Deliveries that failed for the last time and are kept.
+	DeadLetters int32 `protobuf:"varint,8,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
+	// CLOSED, or OPEN: it fails, only one delivery is tried, and the others wait.
+	Circuit          string                 `protobuf:"bytes,9,opt,name=circuit,proto3" json:"circuit,omitempty"`
+	CircuitOpenSince *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=circuit_open_since,json=circuitOpenSince,proto3" json:"circuit_open_since,omitempty"`
+	FailuresInARow   int32                  `protobuf:"varint,11,opt,name=failures_in_a_row,json=failuresInARow,proto3" json:"failures_in_a_row,omitempty"`
+	LastSuccessTime  *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=last_success_time,json=lastSuccessTime,proto3" json:"last_success_time,omitempty"`
+	LastFailureTime  *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=last_failure_time,json=lastFailureTime,proto3" json:"last_failure_time,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *WebhookEndpointHealth) Reset() {
+	*x = WebhookEndpointHealth{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookEndpointHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookEndpointHealth) ProtoMessage() {}
+
+func (x *WebhookEndpointHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookEndpointHealth.ProtoReflect.Descriptor instead.
+func (*WebhookEndpointHealth) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *WebhookEndpointHealth) GetAttempts() int32 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetSucceeded() int32 {
+	if x != nil {
+		return x.Succeeded
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetSuccessRate() float64 {
+	if x != nil && x.SuccessRate != nil {
+		return *x.SuccessRate
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetLatencyP50Ms() int32 {
+	if x != nil {
+		return x.LatencyP50Ms
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetLatencyP99Ms() int32 {
+	if x != nil {
+		return x.LatencyP99Ms
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetBehind() int32 {
+	if x != nil {
+		return x.Behind
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetDeadLetters() int32 {
+	if x != nil {
+		return x.DeadLetters
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetCircuit() string {
+	if x != nil {
+		return x.Circuit
+	}
+	return ""
+}
+
+func (x *WebhookEndpointHealth) GetCircuitOpenSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CircuitOpenSince
+	}
+	return nil
+}
+
+func (x *WebhookEndpointHealth) GetFailuresInARow() int32 {
+	if x != nil {
+		return x.FailuresInARow
+	}
+	return 0
+}
+
+func (x *WebhookEndpointHealth) GetLastSuccessTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastSuccessTime
+	}
+	return nil
+}
+
+func (x *WebhookEndpointHealth) GetLastFailureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFailureTime
+	}
+	return nil
+}
+
 // What is left out stays as it is.
 type UpdateWebhookEndpointRequest struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
@@ -869,7 +1027,7 @@ type UpdateWebhookEndpointRequest struct {
 
 func (x *UpdateWebhookEndpointRequest) Reset() {
 	*x = UpdateWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1039,7 @@ func (x *UpdateWebhookEndpointRequest) String() string {
 func (*UpdateWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *UpdateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[11]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1052,7 @@ func (x *UpdateWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*UpdateWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{11}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *UpdateWebhookEndpointRequest) GetId() string {
@@ -990,7 +1148,7 @@ type UpdateWebhookEndpointResponse struct {
 
 func (x *UpdateWebhookEndpointResponse) Reset() {
 	*x = UpdateWebhookEndpointResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1002,7 +1160,7 @@ func (x *UpdateWebhookEndpointResponse) String() string {
 func (*UpdateWebhookEndpointResponse) ProtoMessage() {}
 
 func (x *UpdateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[12]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1015,7 +1173,7 @@ func (x *UpdateWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWebhookEndpointResponse.ProtoReflect.Descriptor instead.
 func (*UpdateWebhookEndpointResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{12}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *UpdateWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
@@ -1034,7 +1192,7 @@ type DeleteWebhookEndpointRequest struct {
 
 func (x *DeleteWebhookEndpointRequest) Reset() {
 	*x = DeleteWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1204,7 @@ func (x *DeleteWebhookEndpointRequest) String() string {
 func (*DeleteWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[13]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1217,7 @@ func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*DeleteWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{13}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DeleteWebhookEndpointRequest) GetId() string {
@@ -1073,15 +1231,22 @@ type ListDeliveriesRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	EndpointId string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
 	// 1 to 100, 10 if unset.
-	PageSize      uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  uint32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// PENDING, DELIVERED, RETRYING or DEAD; empty: all.
+	Status string `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
+	// An exact type; empty: all.
+	EventType string `protobuf:"bytes,5,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
+	// Bound when the delivery was first recorded; until itself is not included.
+	Since         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
+	Until         *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDeliveriesRequest) Reset() {
 	*x = ListDeliveriesRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1093,7 +1258,7 @@ func (x *ListDeliveriesRequest) String() string {
 func (*ListDeliveriesRequest) ProtoMessage() {}
 
 func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1106,7 +1271,7 @@ func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{14}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListDeliveriesRequest) GetEndpointId() string {
@@ -1130,6 +1295,226 @@ func (x *ListDeliveriesRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *ListDeliveriesRequest) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetEventType() string {
+	if x != nil {
+		return x.EventType
+	}
+	return ""
+}
+
+func (x *ListDeliveriesRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ListDeliveriesRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+type GetDeliveryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId    string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDeliveryRequest) Reset() {
+	*x = GetDeliveryRequest{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDeliveryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDeliveryRequest) ProtoMessage() {}
+
+func (x *GetDeliveryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDeliveryRequest.ProtoReflect.Descriptor instead.
+func (*GetDeliveryRequest) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetDeliveryRequest) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *GetDeliveryRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetDeliveryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delivery      *Delivery              `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDeliveryResponse) Reset() {
+	*x = GetDeliveryResponse{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDeliveryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDeliveryResponse) ProtoMessage() {}
+
+func (x *GetDeliveryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDeliveryResponse.ProtoReflect.Descriptor instead.
+func (*GetDeliveryResponse) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *GetDeliveryResponse) GetDelivery() *Delivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+type ListDeliveryAttemptsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	EndpointId    string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveryAttemptsRequest) Reset() {
+	*x = ListDeliveryAttemptsRequest{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveryAttemptsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveryAttemptsRequest) ProtoMessage() {}
+
+func (x *ListDeliveryAttemptsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveryAttemptsRequest.ProtoReflect.Descriptor instead.
+func (*ListDeliveryAttemptsRequest) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListDeliveryAttemptsRequest) GetEndpointId() string {
+	if x != nil {
+		return x.EndpointId
+	}
+	return ""
+}
+
+func (x *ListDeliveryAttemptsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ListDeliveryAttemptsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempts      []*DeliveryAttempt     `protobuf:"bytes,1,rep,name=attempts,proto3" json:"attempts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeliveryAttemptsResponse) Reset() {
+	*x = ListDeliveryAttemptsResponse{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeliveryAttemptsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeliveryAttemptsResponse) ProtoMessage() {}
+
+func (x *ListDeliveryAttemptsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeliveryAttemptsResponse.ProtoReflect.Descriptor instead.
+func (*ListDeliveryAttemptsResponse) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ListDeliveryAttemptsResponse) GetAttempts() []*DeliveryAttempt {
+	if x != nil {
+		return x.Attempts
+	}
+	return nil
+}
+
 type ListDeliveriesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Deliveries    []*Delivery            `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
@@ -1141,7 +1526,7 @@ type ListDeliveriesResponse struct {
 
 func (x *ListDeliveriesResponse) Reset() {
 	*x = ListDeliveriesResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1153,7 +1538,7 @@ func (x *ListDeliveriesResponse) String() string {
 func (*ListDeliveriesResponse) ProtoMessage() {}
 
 func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1166,7 +1551,7 @@ func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{15}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
@@ -1213,7 +1598,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1610,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1623,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{16}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Delivery) GetId() string {
@@ -1332,15 +1717,28 @@ type DeliveryAttempt struct {
 	Time       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	DurationMs int32                  `protobuf:"varint,3,opt,name=duration_ms,json=durationMs,proto3" json:"duration_ms,omitempty"`
 	// The HTTP status of the answer; 0 if none came.
-	StatusCode    int32  `protobuf:"varint,4,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
-	Error         string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	StatusCode int32  `protobuf:"varint,4,opt,name=status_code,json=statusCode,proto3" json:"status_code,omitempty"`
+	Error      string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
+	// Parts of the duration, in microseconds. A connection that is used again needs
+	// no look-up, connection and handshake. The first byte of the answer came
+	// first_byte_us after the attempt began.
+	DnsUs       int32 `protobuf:"varint,6,opt,name=dns_us,json=dnsUs,proto3" json:"dns_us,omitempty"`
+	ConnectUs   int32 `protobuf:"varint,7,opt,name=connect_us,json=connectUs,proto3" json:"connect_us,omitempty"`
+	TlsUs       int32 `protobuf:"varint,8,opt,name=tls_us,json=tlsUs,proto3" json:"tls_us,omitempty"`
+	FirstByteUs int32 `protobuf:"varint,9,opt,name=first_byte_us,json=firstByteUs,proto3" json:"first_byte_us,omitempty"`
+	// Of the answer's headers those that help to find a fault, at most 2 KiB.
+	ResponseHeaders []*ResponseHeader `protobuf:"bytes,10,rep,name=response_headers,json=responseHeaders,proto3" json:"response_headers,omitempty"`
+	// The beginning of the answer, at most 1 KiB.
+	ResponseBody string `protobuf:"bytes,11,opt,name=response_body,json=responseBody,proto3" json:"response_body,omitempty"`
+	// The replay that asked for the attempt; empty if none did.
+	ReplayId      string `protobuf:"bytes,12,opt,name=replay_id,json=replayId,proto3" json:"replay_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryAttempt) Reset() {
 	*x = DeliveryAttempt{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1352,7 +1750,7 @@ func (x *DeliveryAttempt) String() string {
 func (*DeliveryAttempt) ProtoMessage() {}
 
 func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1365,7 +1763,7 @@ func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryAttempt.ProtoReflect.Descriptor instead.
 func (*DeliveryAttempt) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{17}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeliveryAttempt) GetAttempt() int32 {
@@ -1399,6 +1797,107 @@ func (x *DeliveryAttempt) GetStatusCode() int32 {
 func (x *DeliveryAttempt) GetError() string {
 	if x != nil {
 		return x.Error
+	}
+	return ""
+}
+
+func (x *DeliveryAttempt) GetDnsUs() int32 {
+	if x != nil {
+		return x.DnsUs
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetConnectUs() int32 {
+	if x != nil {
+		return x.ConnectUs
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetTlsUs() int32 {
+	if x != nil {
+		return x.TlsUs
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetFirstByteUs() int32 {
+	if x != nil {
+		return x.FirstByteUs
+	}
+	return 0
+}
+
+func (x *DeliveryAttempt) GetResponseHeaders() []*ResponseHeader {
+	if x != nil {
+		return x.ResponseHeaders
+	}
+	return nil
+}
+
+func (x *DeliveryAttempt) GetResponseBody() string {
+	if x != nil {
+		return x.ResponseBody
+	}
+	return ""
+}
+
+func (x *DeliveryAttempt) GetReplayId() string {
+	if x != nil {
+		return x.ReplayId
+	}
+	return ""
+}
+
+type ResponseHeader struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResponseHeader) Reset() {
+	*x = ResponseHeader{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResponseHeader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResponseHeader) ProtoMessage() {}
+
+func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResponseHeader.ProtoReflect.Descriptor instead.
+func (*ResponseHeader) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ResponseHeader) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ResponseHeader) GetValue() string {
+	if x != nil {
+		return x.Value
 	}
 	return ""
 }
@@ -1483,9 +1982,26 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\n" +
 	"total_size\x18\x04 \x01(\rR\ttotalSize\"+\n" +
 	"\x19GetWebhookEndpointRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"V\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x92\x01\n" +
 	"\x1aGetWebhookEndpointResponse\x128\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\"\xa2\x04\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\x12:\n" +
+	"\x06health\x18\x02 \x01(\v2\".rollcall.v1.WebhookEndpointHealthR\x06health\"\xca\x04\n" +
+	"\x15WebhookEndpointHealth\x12\x1a\n" +
+	"\battempts\x18\x01 \x01(\x05R\battempts\x12\x1c\n" +
+	"\tsucceeded\x18\x02 \x01(\x05R\tsucceeded\x12&\n" +
+	"\fsuccess_rate\x18\x03 \x01(\x01H\x00R\vsuccessRate\x88\x01\x01\x12$\n" +
+	"\x0elatency_p50_ms\x18\x04 \x01(\x05R\flatencyP50Ms\x12$\n" +
+	"\x0elatency_p99_ms\x18\x05 \x01(\x05R\flatencyP99Ms\x12\x18\n" +
+	"\awaiting\x18\x06 \x01(\x05R\awaiting\x12\x16\n" +
+	"\x06behind\x18\a \x01(\x05R\x06behind\x12!\n" +
+	"\fdead_letters\x18\b \x01(\x05R\vdeadLetters\x12\x18\n" +
+	"\acircuit\x18\t \x01(\tR\acircuit\x12H\n" +
+	"\x12circuit_open_since\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x10circuitOpenSince\x12)\n" +
+	"\x11failures_in_a_row\x18\v \x01(\x05R\x0efailuresInARow\x12F\n" +
+	"\x11last_success_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x0flastSuccessTime\x12F\n" +
+	"\x11last_failure_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x0flastFailureTimeB\x0f\n" +
+	"\r_success_rate\"\xa2\x04\n" +
 	"\x1cUpdateWebhookEndpointRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
 	"\x03url\x18\x02 \x01(\tH\x00R\x03url\x88\x01\x01\x12%\n" +
@@ -1516,13 +2032,30 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\x1dUpdateWebhookEndpointResponse\x128\n" +
 	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\".\n" +
 	"\x1cDeleteWebhookEndpointRequest\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"t\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x8f\x02\n" +
 	"\x15ListDeliveriesRequest\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tR\tpageToken\"\x96\x01\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\x12\x1d\n" +
+	"\n" +
+	"event_type\x18\x05 \x01(\tR\teventType\x120\n" +
+	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"E\n" +
+	"\x12GetDeliveryRequest\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"H\n" +
+	"\x13GetDeliveryResponse\x121\n" +
+	"\bdelivery\x18\x01 \x01(\v2\x15.rollcall.v1.DeliveryR\bdelivery\"N\n" +
+	"\x1bListDeliveryAttemptsRequest\x12\x1f\n" +
+	"\vendpoint_id\x18\x01 \x01(\tR\n" +
+	"endpointId\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"X\n" +
+	"\x1cListDeliveryAttemptsResponse\x128\n" +
+	"\battempts\x18\x01 \x03(\v2\x1c.rollcall.v1.DeliveryAttemptR\battempts\"\x96\x01\n" +
 	"\x16ListDeliveriesResponse\x125\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x15.rollcall.v1.DeliveryR\n" +
@@ -1548,7 +2081,7 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12=\n" +
 	"\vattempt_log\x18\f \x03(\v2\x1c.rollcall.v1.DeliveryAttemptR\n" +
-	"attemptLog\"\xb3\x01\n" +
+	"attemptLog\"\xae\x03\n" +
 	"\x0fDeliveryAttempt\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\x05R\aattempt\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1f\n" +
@@ -1556,7 +2089,19 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"durationMs\x12\x1f\n" +
 	"\vstatus_code\x18\x04 \x01(\x05R\n" +
 	"statusCode\x12\x14\n" +
-	"\x05error\x18\x05 \x01(\tR\x05error2\xed\x05\n" +
+	"\x05error\x18\x05 \x01(\tR\x05error\x12\x15\n" +
+	"\x06dns_us\x18\x06 \x01(\x05R\x05dnsUs\x12\x1d\n" +
+	"\n" +
+	"connect_us\x18\a \x01(\x05R\tconnectUs\x12\x15\n" +
+	"\x06tls_us\x18\b \x01(\x05R\x05tlsUs\x12\"\n" +
+	"\rfirst_byte_us\x18\t \x01(\x05R\vfirstByteUs\x12F\n" +
+	"\x10response_headers\x18\n" +
+	" \x03(\v2\x1b.rollcall.v1.ResponseHeaderR\x0fresponseHeaders\x12#\n" +
+	"\rresponse_body\x18\v \x01(\tR\fresponseBody\x12\x1b\n" +
+	"\treplay_id\x18\f \x01(\tR\breplayId\":\n" +
+	"\x0eResponseHeader\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value2\xac\a\n" +
 	"\x16WebhookEndpointService\x12n\n" +
 	"\x15CreateWebhookEndpoint\x12).rollcall.v1.CreateWebhookEndpointRequest\x1a*.rollcall.v1.CreateWebhookEndpointResponse\x12k\n" +
 	"\x14ListWebhookEndpoints\x12(.rollcall.v1.ListWebhookEndpointsRequest\x1a).rollcall.v1.ListWebhookEndpointsResponse\x12e\n" +
@@ -1564,7 +2109,9 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\x15UpdateWebhookEndpoint\x12).rollcall.v1.UpdateWebhookEndpointRequest\x1a*.rollcall.v1.UpdateWebhookEndpointResponse\x12h\n" +
 	"\x13RotateWebhookSecret\x12'.rollcall.v1.RotateWebhookSecretRequest\x1a(.rollcall.v1.RotateWebhookSecretResponse\x12Z\n" +
 	"\x15DeleteWebhookEndpoint\x12).rollcall.v1.DeleteWebhookEndpointRequest\x1a\x16.google.protobuf.Empty\x12Y\n" +
-	"\x0eListDeliveries\x12\".rollcall.v1.ListDeliveriesRequest\x1a#.rollcall.v1.ListDeliveriesResponseBCZAgithub.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1;rollcallv1b\x06proto3"
+	"\x0eListDeliveries\x12\".rollcall.v1.ListDeliveriesRequest\x1a#.rollcall.v1.ListDeliveriesResponse\x12P\n" +
+	"\vGetDelivery\x12\x1f.rollcall.v1.GetDeliveryRequest\x1a .rollcall.v1.GetDeliveryResponse\x12k\n" +
+	"\x14ListDeliveryAttempts\x12(.rollcall.v1.ListDeliveryAttemptsRequest\x1a).rollcall.v1.ListDeliveryAttemptsResponseBCZAgithub.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1;rollcallv1b\x06proto3"
 
 var (
 	file_rollcall_v1_webhook_endpoint_proto_rawDescOnce sync.Once
@@ -1578,7 +2125,7 @@ func file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP() []byte {
 	return file_rollcall_v1_webhook_endpoint_proto_rawDescData
 }
 
-var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_rollcall_v1_webhook_endpoint_proto_goTypes = []any{
 	(*WebhookEndpoint)(nil),               // 0: rollcall.v1.WebhookEndpoint
 	(*WebhookHeader)(nil),                 // 1: rollcall.v1.WebhookHeader
@@ -1591,55 +2138,74 @@ var file_rollcall_v1_webhook_endpoint_proto_goTypes = []any{
 	(*ListWebhookEndpointsResponse)(nil),  // 8: rollcall.v1.ListWebhookEndpointsResponse
 	(*GetWebhookEndpointRequest)(nil),     // 9: rollcall.v1.GetWebhookEndpointRequest
 	(*GetWebhookEndpointResponse)(nil),    // 10: rollcall.v1.GetWebhookEndpointResponse
-	(*UpdateWebhookEndpointRequest)(nil),  // 11: rollcall.v1.UpdateWebhookEndpointRequest
-	(*UpdateWebhookEndpointResponse)(nil), // 12: rollcall.v1.UpdateWebhookEndpointResponse
-	(*DeleteWebhookEndpointRequest)(nil),  // 13: rollcall.v1.DeleteWebhookEndpointRequest
-	(*ListDeliveriesRequest)(nil),         // 14: rollcall.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),        // 15: rollcall.v1.ListDeliveriesResponse
-	(*Delivery)(nil),                      // 16: rollcall.v1.Delivery
-	(*DeliveryAttempt)(nil),               // 17: rollcall.v1.DeliveryAttempt
-	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
-	(*emptypb.Empty)(nil),                 // 19: google.protobuf.Empty
+	(*WebhookEndpointHealth)(nil),         // 11: rollcall.v1.WebhookEndpointHealth
+	(*UpdateWebhookEndpointRequest)(nil),  // 12: rollcall.v1.UpdateWebhookEndpointRequest
+	(*UpdateWebhookEndpointResponse)(nil), // 13: rollcall.v1.UpdateWebhookEndpointResponse
+	(*DeleteWebhookEndpointRequest)(nil),  // 14: rollcall.v1.DeleteWebhookEndpointRequest
+	(*ListDeliveriesRequest)(nil),         // 15: rollcall.v1.ListDeliveriesRequest
+	(*GetDeliveryRequest)(nil),            // 16: rollcall.v1.GetDeliveryRequest
+	(*GetDeliveryResponse)(nil),           // 17: rollcall.v1.GetDeliveryResponse
+	(*ListDeliveryAttemptsRequest)(nil),   // 18: rollcall.v1.ListDeliveryAttemptsRequest
+	(*ListDeliveryAttemptsResponse)(nil),  // 19: rollcall.v1.ListDeliveryAttemptsResponse
+	(*ListDeliveriesResponse)(nil),        // 20: rollcall.v1.ListDeliveriesResponse
+	(*Delivery)(nil),                      // 21: rollcall.v1.Delivery
+	(*DeliveryAttempt)(nil),               // 22: rollcall.v1.DeliveryAttempt
+	(*ResponseHeader)(nil),                // 23: rollcall.v1.ResponseHeader
+	(*timestamppb.Timestamp)(nil),         // 24: google.protobuf.Timestamp
+	(*emptypb.Empty)(nil),                 // 25: google.protobuf.Empty
 }
 var file_rollcall_v1_webhook_endpoint_proto_depIdxs = []int32{
-	18, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
-	18, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
+	24, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
+	24, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: rollcall.v1.WebhookEndpoint.headers:type_name -> rollcall.v1.WebhookHeader
-	18, // 3: rollcall.v1.WebhookEndpoint.former_secret_expire_times:type_name -> google.protobuf.Timestamp
-	18, // 4: rollcall.v1.WebhookEndpoint.failing_since:type_name -> google.protobuf.Timestamp
+	24, // 3: rollcall.v1.WebhookEndpoint.former_secret_expire_times:type_name -> google.protobuf.Timestamp
+	24, // 4: rollcall.v1.WebhookEndpoint.failing_since:type_name -> google.protobuf.Timestamp
 	1,  // 5: rollcall.v1.WebhookHeaders.headers:type_name -> rollcall.v1.WebhookHeader
 	0,  // 6: rollcall.v1.RotateWebhookSecretResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
 	1,  // 7: rollcall.v1.CreateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeader
 	0,  // 8: rollcall.v1.CreateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
 	0,  // 9: rollcall.v1.ListWebhookEndpointsResponse.endpoints:type_name -> rollcall.v1.WebhookEndpoint
 	0,  // 10: rollcall.v1.GetWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	2,  // 11: rollcall.v1.UpdateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeaders
-	0,  // 12: rollcall.v1.UpdateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	16, // 13: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
-	18, // 14: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
-	18, // 15: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	18, // 16: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
-	17, // 17: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
-	18, // 18: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
-	5,  // 19: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:input_type -> rollcall.v1.CreateWebhookEndpointRequest
-	7,  // 20: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:input_type -> rollcall.v1.ListWebhookEndpointsRequest
-	9,  // 21: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:input_type -> rollcall.v1.GetWebhookEndpointRequest
-	11, // 22: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:input_type -> rollcall.v1.UpdateWebhookEndpointRequest
-	3,  // 23: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:input_type -> rollcall.v1.RotateWebhookSecretRequest
-	13, // 24: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
-	14, // 25: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
-	6,  // 26: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
-	8,  // 27: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
-	10, // 28: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
-	12, // 29: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
-	4,  // 30: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:output_type -> rollcall.v1.RotateWebhookSecretResponse
-	19, // 31: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
-	15, // 32: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
-	26, // [26:33] is the sub-list for method output_type
-	19, // [19:26] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	11, // 11: rollcall.v1.GetWebhookEndpointResponse.health:type_name -> rollcall.v1.WebhookEndpointHealth
+	24, // 12: rollcall.v1.WebhookEndpointHealth.circuit_open_since:type_name -> google.protobuf.Timestamp
+	24, // 13: rollcall.v1.WebhookEndpointHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	24, // 14: rollcall.v1.WebhookEndpointHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	2,  // 15: rollcall.v1.UpdateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeaders
+	0,  // 16: rollcall.v1.UpdateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
+	24, // 17: rollcall.v1.ListDeliveriesRequest.since:type_name -> google.protobuf.Timestamp
+	24, // 18: rollcall.v1.ListDeliveriesRequest.until:type_name -> google.protobuf.Timestamp
+	21, // 19: rollcall.v1.GetDeliveryResponse.delivery:type_name -> rollcall.v1.Delivery
+	22, // 20: rollcall.v1.ListDeliveryAttemptsResponse.attempts:type_name -> rollcall.v1.DeliveryAttempt
+	21, // 21: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
+	24, // 22: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
+	24, // 23: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	24, // 24: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	22, // 25: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
+	24, // 26: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
+	23, // 27: rollcall.v1.DeliveryAttempt.response_headers:type_name -> rollcall.v1.ResponseHeader
+	5,  // 28: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:input_type -> rollcall.v1.CreateWebhookEndpointRequest
+	7,  // 29: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:input_type -> rollcall.v1.ListWebhookEndpointsRequest
+	9,  // 30: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:input_type -> rollcall.v1.GetWebhookEndpointRequest
+	12, // 31: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:input_type -> rollcall.v1.UpdateWebhookEndpointRequest
+	3,  // 32: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:input_type -> rollcall.v1.RotateWebhookSecretRequest
+	14, // 33: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
+	15, // 34: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
+	16, // 35: rollcall.v1.WebhookEndpointService.GetDelivery:input_type -> rollcall.v1.GetDeliveryRequest
+	18, // 36: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:input_type -> rollcall.v1.ListDeliveryAttemptsRequest
+	6,  // 37: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
+	8,  // 38: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
+	10, // 39: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
+	13, // 40: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
+	4,  // 41: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:output_type -> rollcall.v1.RotateWebhookSecretResponse
+	25, // 42: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
+	20, // 43: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
+	17, // 44: rollcall.v1.WebhookEndpointService.GetDelivery:output_type -> rollcall.v1.GetDeliveryResponse
+	19, // 45: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:output_type -> rollcall.v1.ListDeliveryAttemptsResponse
+	37, // [37:46] is the sub-list for method output_type
+	28, // [28:37] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_rollcall_v1_webhook_endpoint_proto_init() }
@@ -1650,13 +2216,14 @@ func file_rollcall_v1_webhook_endpoint_proto_init() {
 	file_rollcall_v1_webhook_endpoint_proto_msgTypes[3].OneofWrappers = []any{}
 	file_rollcall_v1_webhook_endpoint_proto_msgTypes[5].OneofWrappers = []any{}
 	file_rollcall_v1_webhook_endpoint_proto_msgTypes[11].OneofWrappers = []any{}
+	file_rollcall_v1_webhook_endpoint_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rollcall_v1_webhook_endpoint_proto_rawDesc), len(file_rollcall_v1_webhook_endpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,8 @@ const (
 	WebhookEndpointService_RotateWebhookSecret_FullMethodName   = "/rollcall.v1.WebhookEndpointService/RotateWebhookSecret"
 	WebhookEndpointService_DeleteWebhookEndpoint_FullMethodName = "/rollcall.v1.WebhookEndpointService/DeleteWebhookEndpoint"
 	WebhookEndpointService_ListDeliveries_FullMethodName        = "/rollcall.v1.WebhookEndpointService/ListDeliveries"
+	WebhookEndpointService_GetDelivery_FullMethodName           = "/rollcall.v1.WebhookEndpointService/GetDelivery"
+	WebhookEndpointService_ListDeliveryAttempts_FullMethodName  = "/rollcall.v1.WebhookEndpointService/ListDeliveryAttempts"
 )
 
 // WebhookEndpointServiceClient is the client API for WebhookEndpointService service.
@@ -47,6 +49,9 @@ type WebhookEndpointServiceClient interface {
 	DeleteWebhookEndpoint(ctx context.Context, in *DeleteWebhookEndpointRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// The newest come first.
 	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
+	GetDelivery(ctx context.Context, in *GetDeliveryRequest, opts ...grpc.CallOption) (*GetDeliveryResponse, error)
+	// In order; the last 20 of a delivery are kept.
+	ListDeliveryAttempts(ctx context.Context, in *ListDeliveryAttemptsRequest, opts ...grpc.CallOption) (*ListDeliveryAttemptsResponse, error)
 }
 
 type webhookEndpointServiceClient struct {
@@ -127,6 +132,26 @@ func (c *webhookEndpointServiceClient) ListDeliveries(ctx context.Context, in *L
 	return out, nil
 }
 
+func (c *webhookEndpointServiceClient) GetDelivery(ctx context.Context, in *GetDeliveryRequest, opts ...grpc.CallOption) (*GetDeliveryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDeliveryResponse)
+	err := c.cc.Invoke(ctx, WebhookEndpointService_GetDelivery_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *webhookEndpointServiceClient) ListDeliveryAttempts(ctx context.Context, in *ListDeliveryAttemptsRequest, opts ...grpc.CallOption) (*ListDeliveryAttemptsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeliveryAttemptsResponse)
+	err := c.cc.Invoke(ctx, WebhookEndpointService_ListDeliveryAttempts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // WebhookEndpointServiceServer is the server API for WebhookEndpointService service.
 // All implementations must embed UnimplementedWebhookEndpointServiceServer
 // for forward compatibility.
@@ -145,6 +170,9 @@ type WebhookEndpointServiceServer interface {
 	DeleteWebhookEndpoint(context.Context, *DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
 	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
+	GetDelivery(context.Context, *GetDeliveryRequest) (*GetDeliveryResponse, error)
+	// In order; the last 20 of a delivery are kept.
+	ListDeliveryAttempts(context.Context, *ListDeliveryAttemptsRequest) (*ListDeliveryAttemptsResponse, error)
 	mustEmbedUnimplementedWebhookEndpointServiceServer()
 }
 
@@ -175,6 +203,12 @@ func (UnimplementedWebhookEndpointServiceServer) DeleteWebhookEndpoint(context.C
 }
 func (UnimplementedWebhookEndpointServiceServer) ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDeliveries not implemented")
+}
+func (UnimplementedWebhookEndpointServiceServer) GetDelivery(context.Context, *GetDeliveryRequest) (*GetDeliveryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDelivery not implemented")
+}
+func (UnimplementedWebhookEndpointServiceServer) ListDeliveryAttempts(context.Context, *ListDeliveryAttemptsRequest) (*ListDeliveryAttemptsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeliveryAttempts not implemented")
 }
 func (UnimplementedWebhookEndpointServiceServer) mustEmbedUnimplementedWebhookEndpointServiceServer() {
 }
@@ -324,6 +358,42 @@ func _WebhookEndpointService_ListDeliveries_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WebhookEndpointService_GetDelivery_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDeliveryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WebhookEndpointServiceServer).GetDelivery(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WebhookEndpointService_GetDelivery_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WebhookEndpointServiceServer).GetDelivery(ctx, req.(*GetDeliveryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WebhookEndpointService_ListDeliveryAttempts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeliveryAttemptsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WebhookEndpointServiceServer).ListDeliveryAttempts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WebhookEndpointService_ListDeliveryAttempts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WebhookEndpointServiceServer).ListDeliveryAttempts(ctx, req.(*ListDeliveryAttemptsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // WebhookEndpointService_ServiceDesc is the grpc.ServiceDesc for WebhookEndpointService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -358,6 +428,14 @@ var WebhookEndpointService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDeliveries",
 			Handler:    _WebhookEndpointService_ListDeliveries_Handler,
+		},
+		{
+			MethodName: "GetDelivery",
+			Handler:    _WebhookEndpointService_GetDelivery_Handler,
+		},
+		{
+			MethodName: "ListDeliveryAttempts",
+			Handler:    _WebhookEndpointService_ListDeliveryAttempts_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -55,6 +55,12 @@ const (
 	// WebhookEndpointServiceListDeliveriesProcedure is the fully-qualified name of the
 	// WebhookEndpointService's ListDeliveries RPC.
 	WebhookEndpointServiceListDeliveriesProcedure = "/rollcall.v1.WebhookEndpointService/ListDeliveries"
+	// WebhookEndpointServiceGetDeliveryProcedure is the fully-qualified name of the
+	// WebhookEndpointService's GetDelivery RPC.
+	WebhookEndpointServiceGetDeliveryProcedure = "/rollcall.v1.WebhookEndpointService/GetDelivery"
+	// WebhookEndpointServiceListDeliveryAttemptsProcedure is the fully-qualified name of the
+	// WebhookEndpointService's ListDeliveryAttempts RPC.
+	WebhookEndpointServiceListDeliveryAttemptsProcedure = "/rollcall.v1.WebhookEndpointService/ListDeliveryAttempts"
 )
 
 // WebhookEndpointServiceClient is a client for the rollcall.v1.WebhookEndpointService service.
@@ -71,6 +77,9 @@ type WebhookEndpointServiceClient interface {
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
 	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
+	GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error)
+	// In order; the last 20 of a delivery are kept.
+	ListDeliveryAttempts(context.Context, *v1.ListDeliveryAttemptsRequest) (*v1.ListDeliveryAttemptsResponse, error)
 }
 
 // NewWebhookEndpointServiceClient constructs a client for the rollcall.v1.WebhookEndpointService
@@ -126,6 +135,18 @@ func NewWebhookEndpointServiceClient(httpClient connect.HTTPClient, baseURL stri
 			connect.WithSchema(webhookEndpointServiceMethods.ByName("ListDeliveries")),
 			connect.WithClientOptions(opts...),
 		),
+		getDelivery: connect.NewClient[v1.GetDeliveryRequest, v1.GetDeliveryResponse](
+			httpClient,
+			baseURL+WebhookEndpointServiceGetDeliveryProcedure,
+			connect.WithSchema(webhookEndpointServiceMethods.ByName("GetDelivery")),
+			connect.WithClientOptions(opts...),
+		),
+		listDeliveryAttempts: connect.NewClient[v1.ListDeliveryAttemptsRequest, v1.ListDeliveryAttemptsResponse](
+			httpClient,
+			baseURL+WebhookEndpointServiceListDeliveryAttemptsProcedure,
+			connect.WithSchema(webhookEndpointServiceMethods.ByName("ListDeliveryAttempts")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -138,6 +159,8 @@ type webhookEndpointServiceClient struct {
 	rotateWebhookSecret   *connect.Client[v1.RotateWebhookSecretRequest, v1.RotateWebhookSecretResponse]
 	deleteWebhookEndpoint *connect.Client[v1.DeleteWebhookEndpointRequest, emptypb.Empty]
 	listDeliveries        *connect.Client[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse]
+	getDelivery           *connect.Client[v1.GetDeliveryRequest, v1.GetDeliveryResponse]
+	listDeliveryAttempts  *connect.Client[v1.ListDeliveryAttemptsRequest, v1.ListDeliveryAttemptsResponse]
 }
 
 // CreateWebhookEndpoint calls rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint.
@@ -203,6 +226,24 @@ func (c *webhookEndpointServiceClient) ListDeliveries(ctx context.Context, req *
 	return nil, err
 }
 
+// GetDelivery calls rollcall.v1.WebhookEndpointService.GetDelivery.
+func (c *webhookEndpointServiceClient) GetDelivery(ctx context.Context, req *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error) {
+	response, err := c.getDelivery.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDeliveryAttempts calls rollcall.v1.WebhookEndpointService.ListDeliveryAttempts.
+func (c *webhookEndpointServiceClient) ListDeliveryAttempts(ctx context.Context, req *v1.ListDeliveryAttemptsRequest) (*v1.ListDeliveryAttemptsResponse, error) {
+	response, err := c.listDeliveryAttempts.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // WebhookEndpointServiceHandler is an implementation of the rollcall.v1.WebhookEndpointService
 // service.
 type WebhookEndpointServiceHandler interface {
@@ -218,6 +259,9 @@ type WebhookEndpointServiceHandler interface {
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
 	ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error)
+	GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error)
+	// In order; the last 20 of a delivery are kept.
+	ListDeliveryAttempts(context.Context, *v1.ListDeliveryAttemptsRequest) (*v1.ListDeliveryAttemptsResponse, error)
 }
 
 // NewWebhookEndpointServiceHandler builds an HTTP handler from the service implementation. It
@@ -269,6 +313,18 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 		connect.WithSchema(webhookEndpointServiceMethods.ByName("ListDeliveries")),
 		connect.WithHandlerOptions(opts...),
 	)
+	webhookEndpointServiceGetDeliveryHandler := connect.NewUnaryHandlerSimple(
+		WebhookEndpointServiceGetDeliveryProcedure,
+		svc.GetDelivery,
+		connect.WithSchema(webhookEndpointServiceMethods.ByName("GetDelivery")),
+		connect.WithHandlerOptions(opts...),
+	)
+	webhookEndpointServiceListDeliveryAttemptsHandler := connect.NewUnaryHandlerSimple(
+		WebhookEndpointServiceListDeliveryAttemptsProcedure,
+		svc.ListDeliveryAttempts,
+		connect.WithSchema(webhookEndpointServiceMethods.ByName("ListDeliveryAttempts")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/rollcall.v1.WebhookEndpointService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case WebhookEndpointServiceCreateWebhookEndpointProcedure:
@@ -285,6 +341,10 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 			webhookEndpointServiceDeleteWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceListDeliveriesProcedure:
 			webhookEndpointServiceListDeliveriesHandler.ServeHTTP(w, r)
+		case WebhookEndpointServiceGetDeliveryProcedure:
+			webhookEndpointServiceGetDeliveryHandler.ServeHTTP(w, r)
+		case WebhookEndpointServiceListDeliveryAttemptsProcedure:
+			webhookEndpointServiceListDeliveryAttemptsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -320,4 +380,12 @@ func (UnimplementedWebhookEndpointServiceHandler) DeleteWebhookEndpoint(context.
 
 func (UnimplementedWebhookEndpointServiceHandler) ListDeliveries(context.Context, *v1.ListDeliveriesRequest) (*v1.ListDeliveriesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.ListDeliveries is not implemented"))
+}
+
+func (UnimplementedWebhookEndpointServiceHandler) GetDelivery(context.Context, *v1.GetDeliveryRequest) (*v1.GetDeliveryResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.GetDelivery is not implemented"))
+}
+
+func (UnimplementedWebhookEndpointServiceHandler) ListDeliveryAttempts(context.Context, *v1.ListDeliveryAttemptsRequest) (*v1.ListDeliveryAttemptsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.ListDeliveryAttempts is not implemented"))
 }
