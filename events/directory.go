@@ -1,6 +1,9 @@
 package events
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The types of a directory's life.
 const (
@@ -12,6 +15,9 @@ const (
 	TypeDirectorySecretCreated Type = "directory.secret_created.v1"
 	TypeDirectorySecretRevoked Type = "directory.secret_revoked.v1"
 
+	TypeDirectoryUpdated          Type = "directory.updated.v1"
+	TypeDirectorySecretExpiring   Type = "directory.secret_expiring.v1"
+	TypeDirectoryNetworksAllowed  Type = "directory.networks_allowed.v1"
 	TypeDirectorySchemasChanged   Type = "directory.schemas_changed.v1"
 	TypeDirectoryAttributesMapped Type = "directory.attributes_mapped.v1"
 )
@@ -69,6 +75,23 @@ type DirectorySecretRevoked struct {
 	Hash []byte `json:"hash"`
 }
 
+// DirectoryUpdated holds the whole new profile.
+type DirectoryUpdated struct{ DirectoryProfile }
+
+// DirectorySecretExpiring says that another secret takes the place of this one,
+// which opens the directory before Until and not from then on.
+type DirectorySecretExpiring struct {
+	Hash  []byte    `json:"hash"`
+	Until time.Time `json:"until"`
+}
+
+// DirectoryNetworksAllowed holds all networks that SCIM requests may come from,
+// from now on.
+type DirectoryNetworksAllowed struct {
+	// Networks are in CIDR form, those of IPv4 as IPv4; none: from everywhere.
+	Networks []string `json:"networks"`
+}
+
 // DirectoryExtension is a schema that the operator registered for a directory,
 // to extend one kind of resource (RFC 7643 section 3.3).
 type DirectoryExtension struct {
@@ -110,3 +133,7 @@ func (DirectorySecretRevoked) Type() Type { return TypeDirectorySecretRevoked }
 
 func (DirectorySchemasChanged) Type() Type   { return TypeDirectorySchemasChanged }
 func (DirectoryAttributesMapped) Type() Type { return TypeDirectoryAttributesMapped }
+
+func (DirectoryUpdated) Type() Type         { return TypeDirectoryUpdated }
+func (DirectorySecretExpiring) Type() Type  { return TypeDirectorySecretExpiring }
+func (DirectoryNetworksAllowed) Type() Type { return TypeDirectoryNetworksAllowed }

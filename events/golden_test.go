@@ -61,6 +61,9 @@ func payloads() []events.Payload {
 		events.DirectoryPolicyChanged{DirectoryPolicy: policy},
 		events.DirectorySecretCreated{Hash: hash, Suffix: "wxyz"},
 		events.DirectorySecretRevoked{Hash: hash},
+		events.DirectoryUpdated{DirectoryProfile: connection},
+		events.DirectorySecretExpiring{Hash: hash, Until: since},
+		events.DirectoryNetworksAllowed{Networks: []string{"192.0.2.0/24", "2001:db8::/32"}},
 		events.DirectorySchemasChanged{Extensions: []events.DirectoryExtension{
 			{Resource: "User", Definition: json.RawMessage(`{"id":"urn:acme:1.0:User","name":"R & D <\u2028>","attributes":[]}`)},
 		}},

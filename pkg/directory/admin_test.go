@@ -75,7 +75,7 @@ func TestOrganizationDeletionFreesNames(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	s.Must(t, directory.DeleteOrganization{Organization: s.org})
-	if _, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash); fault.KindOf(err) != fault.Unauthenticated {
+	if _, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash, s.At); fault.KindOf(err) != fault.Unauthenticated {
 		t.Errorf("a deleted organization's secret answers %v, want unauthenticated", err)
 	}
 	org := s.Organization(t, "acme", "acme.example")

@@ -1,8 +1,6 @@
 package directory
 
 import (
-	"crypto/subtle"
-
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -18,9 +16,6 @@ const (
 	ConformanceLenient   = "LENIENT"
 	ConformanceStrict    = "STRICT"
 )
-
-// MaxSecrets is how many live bearer secrets a directory has at most.
-const MaxSecrets = 10
 
 // DefaultPolicy is what a new directory starts with.
 var DefaultPolicy = events.DirectoryPolicy{
@@ -47,6 +42,15 @@ type (
 		Organization string `json:"organization"`
 		Directory    string `json:"directory"`
 	}
+	// UpdateDirectory changes what is set: what the directory is called, whose it
+	// is, and whether it takes SCIM writes.
+	UpdateDirectory struct {
+		Organization string  `json:"organization"`
+		Directory    string  `json:"directory"`
+		Name         *string `json:"name,omitempty"`
+		Provider     *string `json:"provider,omitempty"`
+		Enabled      *bool   `json:"enabled,omitempty"`
+	}
 	// DeleteDirectory removes a disabled directory and all that it holds.
 	DeleteDirectory struct {
 		Organization string `json:"organization"`
@@ -61,28 +65,14 @@ type (
 		DeactivationEvent *string `json:"deactivation_event,omitempty"`
 		Conformance       *string `json:"conformance,omitempty"`
 	}
-	// CreateDirectorySecret adds a bearer secret by its SHA-256.
-	CreateDirectorySecret struct {
-		Organization string `json:"organization"`
-		Directory    string `json:"directory"`
-		Hash         []byte `json:"hash"`
-		Suffix       string `json:"suffix"`
-	}
-	// RevokeDirectorySecret ends a bearer secret.
-	RevokeDirectorySecret struct {
-		Organization string `json:"organization"`
-		Directory    string `json:"directory"`
-		ID           string `json:"id"`
-	}
 )
 
 func (CreateDirectory) name() string       { return "CreateDirectory" }
 func (EnableDirectory) name() string       { return "EnableDirectory" }
 func (DisableDirectory) name() string      { return "DisableDirectory" }
 func (DeleteDirectory) name() string       { return "DeleteDirectory" }
+func (UpdateDirectory) name() string       { return "UpdateDirectory" }
 func (ChangeDirectoryPolicy) name() string { return "ChangeDirectoryPolicy" }
-func (CreateDirectorySecret) name() string { return "CreateDirectorySecret" }
-func (RevokeDirectorySecret) name() string { return "RevokeDirectorySecret" }
 
 // providerNames are what a directory without a name is called.
 var providerNames = map[string]string{
@@ -120,13 +110,40 @@ func (c CreateDirectory) decide(d *decision) error {
 }
 
 func (c EnableDirectory) decide(d *decision) error {
+	return UpdateDirectory{Organization: c.Organization, Directory: c.Directory, Enabled: new(true)}.decide(d)
+}
+
+func (c DisableDirectory) decide(d *decision) error {
+	return UpdateDirectory{Organization: c.Organization, Directory: c.Directory, Enabled: new(false)}.decide(d)
+}
+
+func (c UpdateDirectory) decide(d *decision) error {
 	dir, err := directory(d.view, c.Organization, c.Directory)
 	if err != nil {
 		return err
 	}
 	d.resource = Make(TableDirectory, dir.ID)
-	if dir.Enabled {
+	p := dir.DirectoryProfile
+	set(&p.Name, c.Name)
+	set(&p.Provider, c.Provider)
+	if _, known := providerNames[p.Provider]; !known {
+		return fault.New(fault.Invalid, "directory_provider %q is unknown.", p.Provider)
+	}
+	if err := length("name", p.Name, 1, 256); err != nil {
+		return err
+	}
+	next := dir.event()
+	if p != dir.DirectoryProfile {
+		if err := d.emit(next, events.DirectoryUpdated{DirectoryProfile: p}); err != nil {
+			return err
+		}
+		next.Revision++
+	}
+	switch {
+	case c.Enabled == nil || *c.Enabled == dir.Enabled:
 		return nil
+	case !*c.Enabled:
+		return d.emit(next, events.DirectoryDisabled{})
 	}
 	o, err := organization(d.view, dir.Organization)
 	if err != nil {
@@ -135,19 +152,7 @@ func (c EnableDirectory) decide(d *decision) error {
 	if err := o.maySync(); err != nil {
 		return err
 	}
-	return d.emit(dir.event(), events.DirectoryEnabled{})
-}
-
-func (c DisableDirectory) decide(d *decision) error {
-	dir, err := directory(d.view, c.Organization, c.Directory)
-	if err != nil {
-		return err
-	}
-	d.resource = Make(TableDirectory, dir.ID)
-	if !dir.Enabled {
-		return nil
-	}
-	return d.emit(dir.event(), events.DirectoryDisabled{})
+	return d.emit(next, events.DirectoryEnabled{})
 }
 
 func (c DeleteDirectory) decide(d *decision) error {
@@ -192,59 +197,6 @@ func (c ChangeDirectoryPolicy) decide(d *decision) error {
 	return d.emit(dir.event(), events.DirectoryPolicyChanged{DirectoryPolicy: p})
 }
 
-func (c CreateDirectorySecret) decide(d *decision) error {
-	dir, err := directory(d.view, c.Organization, c.Directory)
-	if err != nil {
-		return err
-	}
-	if len(c.Hash) != 32 {
-		return fault.New(fault.Invalid, "A secret's hash must be a SHA-256.")
-	}
-	switch held, ok, err := get[*Secret](d.view, Make(TableSecret, HashKey(c.Hash))); {
-	case err != nil:
-		return err
-	case ok && held.Directory == dir.ID: // the same wish, sent again
-		d.resource = Make(TableSecret, HashKey(c.Hash))
-		return nil
-	case ok:
-		return fault.New(fault.Conflict, "This secret is in use already; make another one.")
-	}
-	n := 0
-	if err := d.view.Scan(Make(TableDirectorySecret, dir.ID), "", func(Key, Row) bool { n++; return true }); err != nil {
-		return err
-	}
-	if n >= MaxSecrets {
-		return fault.New(fault.FailedPrecondition, "The directory has %d secrets, which is the limit; revoke one first.", n)
-	}
-	e := dir.event()
-	e.Resource, e.Revision = d.mint(PrefixSecret), 1
-	d.resource = Make(TableSecret, HashKey(c.Hash))
-	return d.emit(e, events.DirectorySecretCreated{Hash: c.Hash, Suffix: c.Suffix})
-}
-
-func (c RevokeDirectorySecret) decide(d *decision) error {
-	dir, err := directory(d.view, c.Organization, c.Directory)
-	if err != nil {
-		return err
-	}
-	ref, ok, err := get[Ref](d.view, Make(TableDirectorySecret, dir.ID, c.ID))
-	if err != nil {
-		return err
-	}
-	var s *Secret
-	if ok {
-		if s, ok, err = get[*Secret](d.view, Make(TableSecret, string(ref))); err != nil {
-			return err
-		}
-	}
-	if !ok {
-		return fault.New(fault.NotFound, "There is no secret %q in this directory.", c.ID)
-	}
-	e := dir.event()
-	e.Resource, e.Revision = c.ID, 2
-	return d.emit(e, events.DirectorySecretRevoked{Hash: s.Hash})
-}
-
 // event is the envelope of the directory's next event.
 func (r *Directory) event() events.Event {
 	return events.Event{Organization: r.Organization, Directory: r.ID, Resource: r.ID, Revision: r.Revision + 1}
@@ -257,45 +209,4 @@ func directory(v View, org, id string) (*Directory, error) {
 		err = fault.New(fault.NotFound, "There is no directory %q in this organization.", id)
 	}
 	return r, err
-}
-
-// Authenticate finds the directory that a bearer secret opens, by the secret's
-// SHA-256. An unknown directory and a foreign secret are not told apart.
-//
-// Errors: Unauthenticated; Unavailable while the directory is disabled, so that
-// the provider keeps the change and tries again.
-func Authenticate(v View, dir string, hash []byte) (Scope, error) {
-	s, ok, err := get[*Secret](v, Make(TableSecret, HashKey(hash)))
-	if err != nil {
-		return Scope{}, err
-	}
-	if !ok || subtle.ConstantTimeCompare(s.Hash, hash) != 1 || s.Directory != dir {
-		return Scope{}, fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
-	}
-	sc := Scope{Organization: s.Organization, Directory: s.Directory, Secret: s.ID, SecretHash: s.Hash}
-	_, err = sc.live(v)
-	return sc, err
-}
-
-// live returns the scope's directory if its secret still opens it and it takes
-// writes.
-func (s Scope) live(v View) (*Directory, error) {
-	secret, ok, err := get[*Secret](v, Make(TableSecret, HashKey(s.SecretHash)))
-	if err != nil {
-		return nil, err
-	}
-	if !ok || secret.Directory != s.Directory {
-		return nil, fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
-	}
-	dir, ok, err := get[*Directory](v, Make(TableDirectory, s.Directory))
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fault.New(fault.Unauthenticated, "The bearer token is not valid for this directory.")
-	}
-	if !dir.Enabled {
-		return nil, fault.New(fault.Unavailable, "The directory is disabled; enable it and let the provider try again.")
-	}
-	return dir, nil
 }

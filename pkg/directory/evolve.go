@@ -75,6 +75,15 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeDirectorySecretRevoked: with(foldDirectorySecretRevoked),
 	events.TypeDirectoryDeleted:       foldDirectoryDeleted,
 
+	events.TypeDirectoryUpdated: with(func(f *folding, p events.DirectoryUpdated) error {
+		return f.directory(func(r *Directory) { r.DirectoryProfile = p.DirectoryProfile })
+	}),
+	events.TypeDirectorySecretExpiring: with(func(f *folding, p events.DirectorySecretExpiring) error {
+		return edit(f, Make(TableSecret, HashKey(p.Hash)), func(r *Secret) { r.Until = p.Until })
+	}),
+	events.TypeDirectoryNetworksAllowed: with(func(f *folding, p events.DirectoryNetworksAllowed) error {
+		return f.directory(func(r *Directory) { r.Networks, r.derived = p.Networks, &settings{} })
+	}),
 	events.TypeDirectorySchemasChanged:   with(foldSchemasChanged),
 	events.TypeDirectoryAttributesMapped: with(foldAttributesMapped),
 

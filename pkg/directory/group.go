@@ -62,7 +62,7 @@ func GroupStateOf(r scim.Resource) (events.GroupState, error) {
 }
 
 func (c CreateGroup) decide(d *decision) error {
-	dir, err := c.Scope.live(d.view)
+	dir, err := c.Scope.live(d.view, d.stamp.At)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c CreateGroup) decide(d *decision) error {
 }
 
 func (c ReplaceGroup) decide(d *decision) error {
-	dir, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
+	dir, g, err := c.Scope.group(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (c ReplaceGroup) decide(d *decision) error {
 }
 
 func (c PatchGroup) decide(d *decision) error {
-	dir, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
+	dir, g, err := c.Scope.group(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (c PatchGroup) decide(d *decision) error {
 }
 
 func (c DeleteGroup) decide(d *decision) error {
-	_, g, err := c.Scope.group(d.view, c.ID, c.IfMatch)
+	_, g, err := c.Scope.group(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -284,12 +284,12 @@ func (g *Group) event() events.Event {
 }
 
 // group finds one within the scope that is as the sender expects it.
-func (s Scope) group(v View, id string, expect Precondition) (*Directory, *Group, error) {
-	dir, err := s.live(v)
+func (s Scope) group(d *decision, id string, expect Precondition) (*Directory, *Group, error) {
+	dir, err := s.live(d.view, d.stamp.At)
 	if err != nil {
 		return nil, nil, err
 	}
-	g, ok, err := get[*Group](v, Make(TableGroup, dir.ID, id))
+	g, ok, err := get[*Group](d.view, Make(TableGroup, dir.ID, id))
 	switch {
 	case err != nil:
 	case !ok:

@@ -54,8 +54,10 @@ type Directory struct {
 	// attributes that receivers see come from.
 	Extensions []events.DirectoryExtension `json:"extensions,omitempty"`
 	Mappings   []events.AttributeMapping   `json:"mappings,omitempty"`
+	// Networks are where requests may come from; none: everywhere.
+	Networks []string `json:"networks,omitempty"`
 
-	derived *settings // nil or about these Extensions and Mappings
+	derived *settings // nil or about these Extensions, Mappings and Networks
 }
 
 // Secret is a directory's bearer secret, by its hash.
@@ -66,7 +68,12 @@ type Secret struct {
 	Hash         []byte    `json:"hash"`
 	Suffix       string    `json:"suffix"`
 	Created      time.Time `json:"created"`
+	// Until is when it ends since another one took its place; zero: never.
+	Until time.Time `json:"until,omitzero"`
 }
+
+// LiveAt reports whether the secret opens its directory at a time.
+func (r *Secret) LiveAt(t time.Time) bool { return r.Until.IsZero() || t.Before(r.Until) }
 
 // APIClient is an application's credential for the API.
 type APIClient struct {

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
@@ -8,11 +9,12 @@ import (
 
 // settings are what a directory's row says, in the form in which requests and
 // folds use it. They are worked out when somebody asks first, and shared by
-// copies of the row whose extensions and mappings are the same.
+// copies of the row of which these are the same.
 type settings struct {
 	once        sync.Once
 	user, group *schema.Resource
 	mapping     []Mapped
+	networks    []netip.Prefix
 }
 
 func (r *Directory) settings() *settings {
@@ -23,6 +25,7 @@ func (r *Directory) settings() *settings {
 	s.once.Do(func() {
 		s.user, s.group, _ = kinds(r.Extensions) // checked when they were registered
 		s.mapping = compileMapping(s.user, r.Mappings)
+		s.networks, _ = parseNetworks(r.Networks) // likewise
 	})
 	return s
 }

@@ -62,7 +62,7 @@ func UserStateOf(r scim.Resource) (events.UserState, error) {
 }
 
 func (c CreateUser) decide(d *decision) error {
-	dir, err := c.Scope.live(d.view)
+	dir, err := c.Scope.live(d.view, d.stamp.At)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c CreateUser) decide(d *decision) error {
 }
 
 func (c ReplaceUser) decide(d *decision) error {
-	dir, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
+	dir, u, err := c.Scope.user(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (c ReplaceUser) decide(d *decision) error {
 }
 
 func (c PatchUser) decide(d *decision) error {
-	dir, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
+	dir, u, err := c.Scope.user(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (c PatchUser) decide(d *decision) error {
 }
 
 func (c DeleteUser) decide(d *decision) error {
-	_, u, err := c.Scope.user(d.view, c.ID, c.IfMatch)
+	_, u, err := c.Scope.user(d, c.ID, c.IfMatch)
 	if err != nil {
 		return err
 	}
@@ -212,12 +212,12 @@ func (u *User) event() events.Event {
 }
 
 // user finds one within the scope that is as the sender expects it.
-func (s Scope) user(v View, id string, expect Precondition) (*Directory, *User, error) {
-	dir, err := s.live(v)
+func (s Scope) user(d *decision, id string, expect Precondition) (*Directory, *User, error) {
+	dir, err := s.live(d.view, d.stamp.At)
 	if err != nil {
 		return nil, nil, err
 	}
-	u, ok, err := get[*User](v, Make(TableUser, dir.ID, id))
+	u, ok, err := get[*User](d.view, Make(TableUser, dir.ID, id))
 	switch {
 	case err != nil:
 	case !ok:

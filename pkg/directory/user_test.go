@@ -187,7 +187,7 @@ func TestScope(t *testing.T) {
 func TestAuthenticate(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	if got, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash); err != nil || !cmp.Equal(got, s.scope) {
+	if got, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash, s.At); err != nil || !cmp.Equal(got, s.scope) {
 		t.Errorf("the secret opens %+v (%v), want %+v", got, err, s.scope)
 	}
 	for name, c := range map[string]struct {
@@ -199,12 +199,12 @@ func TestAuthenticate(t *testing.T) {
 		"an unknown secret":    {s.scope.Directory, make([]byte, 32)},
 		"no secret":            {s.scope.Directory, nil},
 	} {
-		if _, err := directory.Authenticate(s.Rows, c.dir, c.hash); fault.KindOf(err) != fault.Unauthenticated {
+		if _, err := directory.Authenticate(s.Rows, c.dir, c.hash, s.At); fault.KindOf(err) != fault.Unauthenticated {
 			t.Errorf("%s answers %v, want unauthenticated", name, err)
 		}
 	}
 	s.Must(t, directory.DisableDirectory{Organization: s.org, Directory: s.scope.Directory})
-	if _, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash); fault.KindOf(err) != fault.Unavailable {
+	if _, err := directory.Authenticate(s.Rows, s.scope.Directory, s.scope.SecretHash, s.At); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("a disabled directory answers %v, want unavailable", err)
 	}
 }

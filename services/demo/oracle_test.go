@@ -55,7 +55,7 @@ func newOracle() (*oracle, error) {
 		if _, err := o.do(directory.EnableDirectory{Organization: org, Directory: dir}); err != nil {
 			return nil, err
 		}
-		if o.scopes[strconv.Itoa(i)], err = directory.Authenticate(o.rows, dir, hash); err != nil {
+		if o.scopes[strconv.Itoa(i)], err = directory.Authenticate(o.rows, dir, hash, o.now); err != nil {
 			return nil, err
 		}
 	}

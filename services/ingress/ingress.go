@@ -42,7 +42,8 @@ type Config struct {
 	// one that can (an embedded server).
 	Leases *lease.Keeper
 	// Conn carries commands between processes; nil without Leases.
-	Conn   *nats.Conn
+	Conn *nats.Conn
+	// Clock is the wall clock; nil is time.Now.
 	Clock  func() time.Time
 	Logger *slog.Logger
 }
@@ -78,6 +79,9 @@ func Open(ctx context.Context, cfg Config) (*Ingress, error) {
 	}
 	if (cfg.Leases == nil) != (cfg.Conn == nil) {
 		return nil, errors.New("ingress: leases and a connection go together")
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	r, err := replica.Open(ctx, cfg.Path, cfg.Log, cfg.Logger)
 	if err != nil {
@@ -270,6 +274,16 @@ func (i *Ingress) Snapshot(ctx context.Context) (*replica.Snapshot, error) {
 		return nil, err
 	}
 	return i.replica.Snapshot()
+}
+
+// Now is the log's time: the clock's, but never before the last commit's. It is
+// what expires at a time is held against where nothing is decided.
+func (i *Ingress) Now() time.Time {
+	now := i.cfg.Clock()
+	if last := i.replica.At().LastAt; last.After(now) {
+		return last
+	}
+	return now
 }
 
 // At returns how far the replica is.

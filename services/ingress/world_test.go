@@ -182,7 +182,7 @@ func (w *world) setup(t *testing.T, i *ingress.Ingress) {
 	w.must(t, i, directory.EnableDirectory{Organization: org, Directory: dir})
 	w.must(t, i, directory.CreateDirectorySecret{Organization: org, Directory: dir, Hash: hash[:], Suffix: "wxyz"})
 	if err := i.Read(t.Context(), func(v directory.View) (err error) {
-		w.scope, err = directory.Authenticate(v, dir, hash[:])
+		w.scope, err = directory.Authenticate(v, dir, hash[:], i.Now())
 		return err
 	}); err != nil {
 		t.Fatal(err)

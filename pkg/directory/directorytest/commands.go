@@ -3,6 +3,7 @@ package directorytest
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -211,7 +212,20 @@ func (c Commands) Provisioning() directory.Command {
 func (c Commands) Administrative() directory.Command {
 	org, dir := c.any(directory.TableOrganization), c.directory()
 	text := func(label string, from ...string) *string { s := c.pick(label, from); return &s }
-	switch rapid.IntRange(0, 24).Draw(c.T, "administrator") {
+	switch rapid.IntRange(0, 27).Draw(c.T, "administrator") {
+	case 25:
+		return directory.UpdateDirectory{
+			Organization: dir.Organization, Directory: dir.ID, Name: text("directory name", titles...), Provider: text("new provider", "", "OKTA", "GOOGLE"),
+		}
+	case 26:
+		return directory.RotateDirectorySecret{
+			Organization: dir.Organization, Directory: dir.ID, Hash: c.W.Secret(), Suffix: "wxyz",
+			Overlap: rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(c.T, "overlap"),
+		}
+	case 27:
+		return directory.AllowDirectoryNetworks{
+			Organization: dir.Organization, Directory: dir.ID, Networks: rapid.SampledFrom([][]string{nil, {"192.0.2.0/24"}, {"2001:db8::/32", "x"}}).Draw(c.T, "networks"),
+		}
 	case 24:
 		return directory.ChangeOrganizationSettings{
 			Organization: org, MaxUsers: new(rapid.SampledFrom([]int{0, 0, 3, 50}).Draw(c.T, "most users")),

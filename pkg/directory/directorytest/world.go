@@ -120,7 +120,7 @@ func (w *World) Directory(t TB, org string) directory.Scope {
 	w.Must(t, directory.EnableDirectory{Organization: org, Directory: dir})
 	hash := w.Secret()
 	w.Must(t, directory.CreateDirectorySecret{Organization: org, Directory: dir, Hash: hash, Suffix: "wxyz"})
-	s, err := directory.Authenticate(w.Rows, dir, hash)
+	s, err := directory.Authenticate(w.Rows, dir, hash, w.At)
 	if err != nil {
 		t.Fatalf("the new secret does not open its directory: %v", err)
 	}

@@ -32,6 +32,8 @@ type Writer interface {
 	SubmitChain(ctx context.Context, links []commit.Link, stopAfter int) []commit.Answer
 	Read(ctx context.Context, f func(directory.View) error) error
 	Snapshot(ctx context.Context) (*replica.Snapshot, error)
+	// Now is the log's time.
+	Now() time.Time
 }
 
 // Config says how the edge behaves.

@@ -45,7 +45,8 @@ type request struct {
 	holds bool
 }
 
-// authenticate finds the directory that the bearer secret opens. A wrong secret
+// authenticate finds the directory that the bearer secret opens, and holds the
+// client's address against that directory's networks. A wrong secret
 // costs two looks at the state and is not logged, only counted like every
 // request: a provider with an old secret asks again for days.
 func (r *request) authenticate(dir string) error {
@@ -54,9 +55,9 @@ func (r *request) authenticate(dir string) error {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return fault.New(fault.Unauthenticated, "Send the directory's secret as a bearer token in the Authorization header.")
 	}
-	hash := credential.Hash(token)
+	hash, now := credential.Hash(token), r.h.ingress.Now()
 	return r.h.ingress.Read(r.Request().Context(), func(v directory.View) error {
-		scope, err := directory.Authenticate(v, dir, hash)
+		scope, err := directory.Authenticate(v, dir, hash, now)
 		if err != nil {
 			if fault.KindOf(err) == fault.Unavailable { // disabled; the secret is right, so its sync log says so
 				r.scope = scope
@@ -76,7 +77,7 @@ func (r *request) authenticate(dir string) error {
 		r.reading = &lenience.Reading{Strict: dir.Strict()}
 		r.base = r.h.cfg.Base() + "/directories/" + scope.Directory + "/scim/" + version
 		r.actor = "scim:" + scope.Secret
-		return nil
+		return dir.Admit(r.RealIP())
 	})
 }
 

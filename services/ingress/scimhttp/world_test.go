@@ -49,6 +49,13 @@ type world struct {
 // newWorld starts one. A zero configuration gets what it needs.
 func newWorld(t testing.TB, cfg scimhttp.Config) *world {
 	t.Helper()
+	return newWorldBehind(t, cfg, nil)
+}
+
+// newWorldBehind is newWorld with another clock (nil: the wall's) and behind
+// proxies.
+func newWorldBehind(t testing.TB, cfg scimhttp.Config, clock func() time.Time, proxies ...string) *world {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	server, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), StoreLimit: 256 << 20, Logger: quiet})
 	must(t, err)
@@ -63,12 +70,12 @@ func newWorld(t testing.TB, cfg scimhttp.Config) *world {
 	must(t, err)
 
 	w := &world{}
-	w.ingress, err = ingress.Open(t.Context(), ingress.Config{Path: filepath.Join(t.TempDir(), "ingress.db"), Log: log})
+	w.ingress, err = ingress.Open(t.Context(), ingress.Config{Path: filepath.Join(t.TempDir(), "ingress.db"), Log: log, Clock: clock})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.ingress.Stop()) })
 	must(t, w.ingress.Start(t.Context()))
 	srv, err := web.New(web.Config{
-		Listen: "127.0.0.1:0", Registry: prometheus.NewRegistry(), Logger: quiet,
+		Listen: "127.0.0.1:0", Registry: prometheus.NewRegistry(), Logger: quiet, TrustedProxies: proxies,
 		Ready: func(context.Context) error { return nil },
 	})
 	must(t, err)

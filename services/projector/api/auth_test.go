@@ -137,7 +137,7 @@ func TestUnimplemented(t *testing.T) {
 	slices.Sort(got)
 	want := []string{
 		"AssignGroupsForDirectory", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
-		"GetPortalLinks", "RegenerateDirectorySecret", "TriggerDirectorySync", "UpdateDirectory", "UpdateDirectoryContext", "UpdateDomain",
+		"GetPortalLinks", "TriggerDirectorySync", "UpdateDirectoryContext", "UpdateDomain",
 		"VerifyDomain",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

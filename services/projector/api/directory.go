@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
-	"github.com/rollcallhq/rollcall/pkg/credential"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -125,6 +124,50 @@ func (s *directoryService) toggle(ctx context.Context, r *directories.ToggleDire
 	return &directories.ToggleDirectoryResponse{Enabled: d.Enabled}, nil
 }
 
+// UpdateDirectory changes what is present.
+func (s *directoryService) UpdateDirectory(ctx context.Context, r *directories.UpdateDirectoryRequest) (*directories.UpdateDirectoryResponse, error) {
+	if err := checkDirectory(r.GetOrganizationId(), "id", r.GetId()); err != nil {
+		return nil, err
+	}
+	in := r.GetDirectory()
+	switch kind := in.GetDirectoryType(); {
+	case in == nil:
+		return nil, fault.New(fault.Invalid, "directory is required.")
+	case kind != directories.DirectoryType_DIRECTORY_TYPE_UNSPECIFIED && kind != directories.DirectoryType_SCIM:
+		return nil, fault.New(fault.Invalid, "directory_type must be SCIM; other types are not offered.")
+	case in.GetStatus() != directories.DirectoryStatus_DIRECTORY_STATUS_UNSPECIFIED:
+		return nil, fault.New(fault.Invalid, "status cannot be set: it follows from what the directory does.")
+	case len(in.GetMappings()) > 0:
+		return nil, fault.New(fault.Invalid, "mappings cannot be set with this call; use UpdateAttributes.")
+	case len(in.GetGroups()) > 0:
+		return nil, fault.New(fault.Invalid, "groups cannot be set: a SCIM directory has the groups that its provider sends.")
+	}
+	cmd := directory.UpdateDirectory{Organization: r.GetOrganizationId(), Directory: r.GetId(), Name: in.Name, Enabled: in.Enabled}
+	if p := in.GetDirectoryProvider(); p != directories.DirectoryProvider_DIRECTORY_PROVIDER_UNSPECIFIED {
+		cmd.Provider = new(p.String())
+	}
+	d, err := submitFor[*directory.Directory](ctx, s.core, cmd)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.show(ctx, d.Organization, d.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &directories.UpdateDirectoryResponse{Directory: m}, nil
+}
+
+// TriggerDirectorySync is not offered: nobody here could ask a provider for
+// anything.
+func (s *directoryService) TriggerDirectorySync(context.Context, *directories.TriggerDirectorySyncRequest) (*emptypb.Empty, error) {
+	return nil, fault.New(fault.Unimplemented, "SCIM directories are pushed: start a synchronisation at the identity provider.")
+}
+
+// AssignGroupsForDirectory is not offered either.
+func (s *directoryService) AssignGroupsForDirectory(context.Context, *directories.AssignGroupsForDirectoryRequest) (*emptypb.Empty, error) {
+	return nil, fault.New(fault.Unimplemented, "SCIM directories have the groups that their provider sends: choose them at the identity provider.")
+}
+
 // DeleteDirectory removes a disabled directory.
 func (s *directoryService) DeleteDirectory(ctx context.Context, r *directories.DeleteDirectoryRequest) (*emptypb.Empty, error) {
 	if err := checkDirectory(r.GetOrganizationId(), "id", r.GetId()); err != nil {
@@ -134,21 +177,6 @@ func (s *directoryService) DeleteDirectory(ctx context.Context, r *directories.D
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
-}
-
-// CreateDirectorySecret makes a bearer token and shows it once.
-func (s *directoryService) CreateDirectorySecret(ctx context.Context, r *directories.CreateDirectorySecretRequest) (*directories.CreateDirectorySecretResponse, error) {
-	if err := checkDirectory(r.GetOrganizationId(), "directory_id", r.GetDirectoryId()); err != nil {
-		return nil, err
-	}
-	made := credential.New(credential.PrefixSCIM)
-	row, err := submitFor[*directory.Secret](ctx, s.core, directory.CreateDirectorySecret{
-		Organization: r.GetOrganizationId(), Directory: r.GetDirectoryId(), Hash: made.Hash, Suffix: made.Suffix,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &directories.CreateDirectorySecretResponse{PlainSecret: made.Plain, Secret: secretMessage(row)}, nil
 }
 
 // checkDirectory holds the declared limits of the two ids that name a directory.
@@ -176,7 +204,7 @@ func (s *directoryService) show(ctx context.Context, org, id string) (m *directo
 
 // message is a directory with its secrets and totals.
 func (s *directoryService) message(v directory.View, d *directory.Directory) (*directories.Directory, error) {
-	secrets, err := secretsOf(v, d.ID)
+	secrets, err := s.secrets(v, d.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -216,33 +244,6 @@ func setup(d *directory.Directory, n *directory.Counts, secrets int) directories
 	default:
 		return directories.DirectoryStatus_DRAFT
 	}
-}
-
-func secretsOf(v directory.View, dir string) ([]*directories.Secret, error) {
-	var hashes []directory.Ref
-	if err := v.Scan(directory.Make(directory.TableDirectorySecret, dir), "", func(_ directory.Key, r directory.Row) bool {
-		if hash, ok := r.(directory.Ref); ok {
-			hashes = append(hashes, hash)
-		}
-		return true
-	}); err != nil {
-		return nil, err
-	}
-	var list []*directories.Secret
-	for _, h := range hashes {
-		row, ok, err := directory.Get[*directory.Secret](v, directory.Make(directory.TableSecret, string(h)))
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			list = append(list, secretMessage(row))
-		}
-	}
-	return list, nil
-}
-
-func secretMessage(s *directory.Secret) *directories.Secret {
-	return &directories.Secret{Id: s.ID, CreateTime: stamp(s.Created), SecretSuffix: s.Suffix, DirectoryId: s.Directory}
 }
 
 // countsOf returns a directory's totals; a fresh directory has none yet.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -46,7 +47,7 @@ func TestDirectory_life(t *testing.T) {
 	// What was handed out is what SCIM asks for.
 	sum := sha256.Sum256([]byte(plain))
 	if err := s.Read(t.Context(), func(v directory.View) error {
-		sc, err := directory.Authenticate(v, id, sum[:])
+		sc, err := directory.Authenticate(v, id, sum[:], s.clock())
 		if err == nil && sc.Organization != org {
 			t.Errorf("scope %v", sc)
 		}
@@ -239,5 +240,121 @@ func TestUsersAndGroups(t *testing.T) {
 	if at(d, "total_users") != 5.0 || at(d, "total_groups") != 2.0 || str(d, "status") != "COMPLETED" ||
 		str(d, "stats", "user_updated_at") == "" || str(d, "last_synced_at") != str(d, "stats", "group_updated_at") {
 		t.Errorf("directory %v", d)
+	}
+}
+
+func TestDirectory_update(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	path := "/api/v1/organizations/" + org + "/directories/" + s.directory(t, org)
+	s.ok(t, 200, "PATCH", path+":enable", "")
+	for _, tt := range []struct {
+		body, name, provider string
+		enabled              bool
+	}{
+		{`{}`, "Okta", "OKTA", true},
+		{`{"name":"Staff"}`, "Staff", "OKTA", true},
+		{`{"directory_provider":"GOOGLE","directory_type":"SCIM"}`, "Staff", "GOOGLE", true},
+		{`{"enabled":false}`, "Staff", "GOOGLE", false},
+		{`{"name":"All","enabled":true}`, "All", "GOOGLE", true},
+	} {
+		d := object(s.ok(t, 200, "PATCH", path, tt.body), "directory")
+		if d["name"] != tt.name || d["directory_provider"] != tt.provider || d["enabled"] != tt.enabled {
+			t.Errorf("%s: %v", tt.body, d)
+		}
+	}
+	for body, says := range map[string]string{
+		``:                          "directory is required",
+		`{"directory_type":"LDAP"}`: "SCIM",
+		`{"status":"COMPLETED"}`:    "status",
+		`{"name":""}`:               "name",
+		`{"mappings":[{"key":"a","map_to":"b"}]}`: "UpdateAttributes",
+		`{"groups":[{"external_id":"g"}]}`:        "provider",
+	} {
+		if status, m := s.call(t, "PATCH", path, body); status != 400 || !strings.Contains(str(m, "message"), says) {
+			t.Errorf("%s: %d %v, want 400 saying %q", body, status, m, says)
+		}
+	}
+	other := strings.Replace(path, org, s.organization(t, "Other"), 1)
+	for _, tt := range []struct{ method, path, body string }{
+		{"PATCH", other, `{"name":"x"}`}, {"POST", other + "/secrets:regenerate", ""}, {"GET", other + "/allowlist", ""},
+		{"PUT", other + "/allowlist", `{}`}, {"DELETE", other + "/secrets/sec_1", ""}, {"DELETE", path + "/secrets/sec_1", ""},
+	} {
+		if status, m := s.call(t, tt.method, tt.path, tt.body); status != 404 || m["code"] != 5.0 {
+			t.Errorf("%s %s: %d %v, want 404", tt.method, tt.path, status, m)
+		}
+	}
+	for call, says := range map[string]string{"GET " + path + ":sync": "identity provider", "PUT " + path + "/groups:assign": "identity provider"} {
+		method, at, _ := strings.Cut(call, " ")
+		if status, m := s.call(t, method, at, ""); status != 501 || !strings.Contains(str(m, "message"), says) {
+			t.Errorf("%s: %d %v, want 501 saying %q", call, status, m, says)
+		}
+	}
+}
+
+// TestDirectory_secrets rotates secrets by every road that ends one.
+func TestDirectory_secrets(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	path := "/api/v1/organizations/" + org + "/directories/" + s.directory(t, org)
+	first := str(s.ok(t, 200, "POST", path+"/secrets", ""), "secret", "id")
+	second := s.ok(t, 200, "POST", path+"/secrets:regenerate?overlap_seconds=3600", "")
+	if !strings.HasPrefix(str(second, "plain_secret"), "rcs_") || at(second, "secret", "expire_time") != nil {
+		t.Errorf("made: %v", second)
+	}
+	shown := items(s.ok(t, 200, "GET", path, ""), "directory", "secrets")
+	until, err := time.Parse(time.RFC3339Nano, str(shown, 0, "expire_time"))
+	if err != nil || len(shown) != 2 || str(shown, 0, "id") != first {
+		t.Fatalf("shown: %v (%v)", shown, err)
+	}
+	// The world's log began long ago: that overlap is over.
+	if str(shown, 0, "status") != "INACTIVE" || str(shown, 1, "status") != "ACTIVE" {
+		t.Errorf("shown: %v", shown)
+	}
+	s.mu.Lock()
+	rotated := s.now
+	s.mu.Unlock()
+	if !until.Equal(rotated.Add(time.Hour)) {
+		t.Errorf("the first ends at %v, want an hour after %v", until, rotated)
+	}
+	if got := s.ok(t, 200, "POST", path+"/secrets:regenerate?overlap_seconds=0", ""); str(got, "secret", "status") != "ACTIVE" {
+		t.Errorf("made: %v", got)
+	}
+	left := ids(object(s.ok(t, 200, "GET", path, ""), "directory"), "secrets")
+	if len(left) != 1 {
+		t.Fatalf("left: %v", left)
+	}
+	s.ok(t, 200, "DELETE", path+"/secrets/"+left[0], "")
+	if left := ids(object(s.ok(t, 200, "GET", path, ""), "directory"), "secrets"); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	if status, m := s.call(t, "POST", path+"/secrets:regenerate?overlap_seconds=604801", ""); status != 400 || !strings.Contains(str(m, "message"), "168 hours") {
+		t.Errorf("a long overlap: %d %v", status, m)
+	}
+}
+
+func TestDirectory_allowlist(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	path := "/api/v1/organizations/" + org + "/directories/" + s.directory(t, org) + "/allowlist"
+	none, some := map[string]any{"networks": []any{}}, map[string]any{"networks": []any{"192.0.2.0/24", "2001:db8::/32"}}
+	for _, tt := range []struct {
+		method, body string
+		want         map[string]any
+	}{
+		{"GET", "", none},
+		{"PUT", `{"networks":["2001:db8::7/32","::ffff:192.0.2.9/120"]}`, some},
+		{"GET", "", some},
+		{"PUT", `{"networks":[]}`, none},
+	} {
+		if diff := cmp.Diff(tt.want, s.ok(t, 200, tt.method, path, tt.body)); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", tt.method, tt.body, diff)
+		}
+	}
+	if status, m := s.call(t, "PUT", path, `{"networks":["here"]}`); status != 400 || !strings.Contains(str(m, "message"), "here") {
+		t.Errorf("no network: %d %v", status, m)
 	}
 }

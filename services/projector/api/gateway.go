@@ -46,6 +46,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		roles.RegisterRolesServiceHandlerServer(ctx, mux, s.roles),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerServer(ctx, mux, s.endpoints),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerServer(ctx, mux, s.policies),
+		rollcallv1.RegisterDirectoryAccessServiceHandlerServer(ctx, mux, s.access),
 		rollcallv1.RegisterDirectorySchemaServiceHandlerServer(ctx, mux, s.schemas),
 		rollcallv1.RegisterAttributeMappingServiceHandlerServer(ctx, mux, s.mappings),
 		rollcallv1.RegisterSyncLogServiceHandlerServer(ctx, mux, s.syncLog),

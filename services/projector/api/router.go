@@ -53,6 +53,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(rolesconnect.NewRolesServiceHandler(s.roles, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))
+	serve(rollcallv1connect.NewDirectoryAccessServiceHandler(s.access, options...))
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))
 	serve(rollcallv1connect.NewAttributeMappingServiceHandler(s.mappings, options...))
 	serve(rollcallv1connect.NewSyncLogServiceHandler(s.syncLog, options...))

@@ -17,6 +17,7 @@ type services struct {
 	domains       *domainService
 	endpoints     *endpointService
 	policies      *policyService
+	access        *accessService
 	schemas       *schemaService
 	mappings      *mappingService
 	syncLog       *syncLogService
@@ -30,6 +31,7 @@ func newServices(c *core) services {
 		domains:       &domainService{core: c},
 		endpoints:     &endpointService{core: c},
 		policies:      &policyService{core: c},
+		access:        &accessService{core: c},
 		schemas:       &schemaService{core: c},
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
@@ -64,6 +66,11 @@ type endpointService struct {
 
 type policyService struct {
 	rollcallv1.UnimplementedDirectoryPolicyServiceServer
+	core *core
+}
+
+type accessService struct {
+	rollcallv1.UnimplementedDirectoryAccessServiceServer
 	core *core
 }
 

@@ -544,16 +544,20 @@ func (x *UpdateDirectoryRequest) GetDirectory() *UpdateDirectory {
 }
 
 type UpdateDirectory struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Name              string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	DirectoryType     DirectoryType          `protobuf:"varint,3,opt,name=directory_type,json=directoryType,proto3,enum=scalekit.v1.directories.DirectoryType" json:"directory_type,omitempty"`
-	Enabled           bool                   `protobuf:"varint,7,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	DirectoryProvider DirectoryProvider      `protobuf:"varint,8,opt,name=directory_provider,json=directoryProvider,proto3,enum=scalekit.v1.directories.DirectoryProvider" json:"directory_provider,omitempty"`
-	Status            DirectoryStatus        `protobuf:"varint,9,opt,name=status,proto3,enum=scalekit.v1.directories.DirectoryStatus" json:"status,omitempty"`
-	Mappings          []*DirectoryMapping    `protobuf:"bytes,10,rep,name=mappings,proto3" json:"mappings,omitempty"`
-	Groups            []*ExternalGroup       `protobuf:"bytes,15,rep,name=groups,proto3" json:"groups,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is left out stays as it is.
+	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// SCIM is the one that is offered.
+	DirectoryType     DirectoryType     `protobuf:"varint,3,opt,name=directory_type,json=directoryType,proto3,enum=scalekit.v1.directories.DirectoryType" json:"directory_type,omitempty"`
+	Enabled           *bool             `protobuf:"varint,7,opt,name=enabled,proto3,oneof" json:"enabled,omitempty"`
+	DirectoryProvider DirectoryProvider `protobuf:"varint,8,opt,name=directory_provider,json=directoryProvider,proto3,enum=scalekit.v1.directories.DirectoryProvider" json:"directory_provider,omitempty"`
+	// Follows from what the directory does; not to be set.
+	Status DirectoryStatus `protobuf:"varint,9,opt,name=status,proto3,enum=scalekit.v1.directories.DirectoryStatus" json:"status,omitempty"`
+	// Set with UpdateAttributes.
+	Mappings      []*DirectoryMapping `protobuf:"bytes,10,rep,name=mappings,proto3" json:"mappings,omitempty"`
+	Groups        []*ExternalGroup    `protobuf:"bytes,15,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateDirectory) Reset() {
@@ -587,8 +591,8 @@ func (*UpdateDirectory) Descriptor() ([]byte, []int) {
 }
 
 func (x *UpdateDirectory) GetName() string {
-	if x != nil {
-		return x.Name
+	if x != nil && x.Name != nil {
+		return *x.Name
 	}
 	return ""
 }
@@ -601,8 +605,8 @@ func (x *UpdateDirectory) GetDirectoryType() DirectoryType {
 }
 
 func (x *UpdateDirectory) GetEnabled() bool {
-	if x != nil {
-		return x.Enabled
+	if x != nil && x.Enabled != nil {
+		return *x.Enabled
 	}
 	return false
 }
@@ -1896,10 +1900,13 @@ func (x *CreateDirectorySecretResponse) GetSecret() *Secret {
 	return nil
 }
 
+// Makes a secret that takes the place of all others.
 type RegenerateDirectorySecretRequest struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	DirectoryId    string                 `protobuf:"bytes,2,opt,name=directory_id,json=directoryId,proto3" json:"directory_id,omitempty"`
+	// How long the others still count: 0 to 604800, 86400 if unset.
+	OverlapSeconds *uint32 `protobuf:"varint,100,opt,name=overlap_seconds,json=overlapSeconds,proto3,oneof" json:"overlap_seconds,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1946,6 +1953,13 @@ func (x *RegenerateDirectorySecretRequest) GetDirectoryId() string {
 		return x.DirectoryId
 	}
 	return ""
+}
+
+func (x *RegenerateDirectorySecretRequest) GetOverlapSeconds() uint32 {
+	if x != nil && x.OverlapSeconds != nil {
+		return *x.OverlapSeconds
+	}
+	return 0
 }
 
 type RegenerateDirectorySecretResponse struct {
@@ -2850,16 +2864,19 @@ const file_scalekit_v1_directories_directories_proto_rawDesc = "" +
 	"\x16UpdateDirectoryRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12F\n" +
-	"\tdirectory\x18\x03 \x01(\v2(.scalekit.v1.directories.UpdateDirectoryR\tdirectory\"\xc4\x03\n" +
-	"\x0fUpdateDirectory\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12M\n" +
-	"\x0edirectory_type\x18\x03 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryType\x12\x18\n" +
-	"\aenabled\x18\a \x01(\bR\aenabled\x12Y\n" +
+	"\tdirectory\x18\x03 \x01(\v2(.scalekit.v1.directories.UpdateDirectoryR\tdirectory\"\xe3\x03\n" +
+	"\x0fUpdateDirectory\x12\x17\n" +
+	"\x04name\x18\x02 \x01(\tH\x00R\x04name\x88\x01\x01\x12M\n" +
+	"\x0edirectory_type\x18\x03 \x01(\x0e2&.scalekit.v1.directories.DirectoryTypeR\rdirectoryType\x12\x1d\n" +
+	"\aenabled\x18\a \x01(\bH\x01R\aenabled\x88\x01\x01\x12Y\n" +
 	"\x12directory_provider\x18\b \x01(\x0e2*.scalekit.v1.directories.DirectoryProviderR\x11directoryProvider\x12@\n" +
 	"\x06status\x18\t \x01(\x0e2(.scalekit.v1.directories.DirectoryStatusR\x06status\x12E\n" +
 	"\bmappings\x18\n" +
 	" \x03(\v2).scalekit.v1.directories.DirectoryMappingR\bmappings\x12>\n" +
-	"\x06groups\x18\x0f \x03(\v2&.scalekit.v1.directories.ExternalGroupR\x06groupsJ\x04\b\x01\x10\x02J\x04\b\x04\x10\aJ\x04\b\v\x10\x0f\"[\n" +
+	"\x06groups\x18\x0f \x03(\v2&.scalekit.v1.directories.ExternalGroupR\x06groupsB\a\n" +
+	"\x05_nameB\n" +
+	"\n" +
+	"\b_enabledJ\x04\b\x01\x10\x02J\x04\b\x04\x10\aJ\x04\b\v\x10\x0f\"[\n" +
 	"\x17UpdateDirectoryResponse\x12@\n" +
 	"\tdirectory\x18\x01 \x01(\v2\".scalekit.v1.directories.DirectoryR\tdirectory\"}\n" +
 	"\x1fAssignGroupsForDirectoryRequest\x12\x0e\n" +
@@ -2972,10 +2989,12 @@ const file_scalekit_v1_directories_directories_proto_rawDesc = "" +
 	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\"{\n" +
 	"\x1dCreateDirectorySecretResponse\x12!\n" +
 	"\fplain_secret\x18\x01 \x01(\tR\vplainSecret\x127\n" +
-	"\x06secret\x18\x02 \x01(\v2\x1f.scalekit.v1.directories.SecretR\x06secret\"n\n" +
+	"\x06secret\x18\x02 \x01(\v2\x1f.scalekit.v1.directories.SecretR\x06secret\"\xb0\x01\n" +
 	" RegenerateDirectorySecretRequest\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12!\n" +
-	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\"\x7f\n" +
+	"\fdirectory_id\x18\x02 \x01(\tR\vdirectoryId\x12,\n" +
+	"\x0foverlap_seconds\x18d \x01(\rH\x00R\x0eoverlapSeconds\x88\x01\x01B\x12\n" +
+	"\x10_overlap_seconds\"\x7f\n" +
 	"!RegenerateDirectorySecretResponse\x12!\n" +
 	"\fplain_secret\x18\x01 \x01(\tR\vplainSecret\x127\n" +
 	"\x06secret\x18\x02 \x01(\v2\x1f.scalekit.v1.directories.SecretR\x06secret\"\xe7\x02\n" +
@@ -3238,9 +3257,11 @@ func file_scalekit_v1_directories_directories_proto_init() {
 	if File_scalekit_v1_directories_directories_proto != nil {
 		return
 	}
+	file_scalekit_v1_directories_directories_proto_msgTypes[6].OneofWrappers = []any{}
 	file_scalekit_v1_directories_directories_proto_msgTypes[11].OneofWrappers = []any{}
 	file_scalekit_v1_directories_directories_proto_msgTypes[13].OneofWrappers = []any{}
 	file_scalekit_v1_directories_directories_proto_msgTypes[18].OneofWrappers = []any{}
+	file_scalekit_v1_directories_directories_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

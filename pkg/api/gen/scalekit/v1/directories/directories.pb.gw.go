@@ -831,6 +831,8 @@ func local_request_DirectoryService_CreateDirectorySecret_0(ctx context.Context,
 	return msg, metadata, err
 }
 
+var filter_DirectoryService_RegenerateDirectorySecret_0 = &utilities.DoubleArray{Encoding: map[string]int{"organization_id": 0, "directory_id": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
+
 func request_DirectoryService_RegenerateDirectorySecret_0(ctx context.Context, marshaler runtime.Marshaler, client DirectoryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq RegenerateDirectorySecretRequest
@@ -852,6 +854,12 @@ func request_DirectoryService_RegenerateDirectorySecret_0(ctx context.Context, m
 	protoReq.DirectoryId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "directory_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_DirectoryService_RegenerateDirectorySecret_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if req.Body != nil {
 		_, _ = io.Copy(io.Discard, req.Body)
@@ -881,6 +889,12 @@ func local_request_DirectoryService_RegenerateDirectorySecret_0(ctx context.Cont
 	protoReq.DirectoryId, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "directory_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_DirectoryService_RegenerateDirectorySecret_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.RegenerateDirectorySecret(ctx, &protoReq)
 	return msg, metadata, err
