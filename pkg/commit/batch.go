@@ -151,7 +151,8 @@ type remembered struct {
 // Get implements directory.View.
 func (r *remembered) Get(k directory.Key) (directory.Row, error) {
 	switch k.Table() {
-	case directory.TableSecret, directory.TableDirectory, directory.TableDomain, directory.TableDomainName, directory.TableCounts:
+	case directory.TableSecret, directory.TableDirectory, directory.TableDomain, directory.TableDomainName, directory.TableCounts,
+		directory.TableUserChunk, directory.TableGroupChunk:
 	default:
 		return r.View.Get(k)
 	}

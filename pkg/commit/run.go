@@ -16,6 +16,7 @@ type run struct {
 	flying    *flight
 	next      *group
 	carry     []*pending // taken from the queue, for the next group before anything else
+	usual     int        // bytes of the last group's commits: room that the next one begins with
 }
 
 // flight is a group whose frame is being appended.
@@ -127,17 +128,22 @@ func (r *run) decide() error {
 	}
 }
 
-func (r *run) open() (*group, error) {
+func (r *run) open() (g *group, err error) {
 	if r.flying == nil {
-		return r.c.open(nil)
+		g, err = r.c.open(nil)
+	} else {
+		g, err = r.c.open(r.flying.group)
 	}
-	return r.c.open(r.flying.group)
+	if err == nil {
+		g.encoded = make([]byte, 0, r.usual+r.usual/4)
+	}
+	return g, err
 }
 
 // launch appends the next group's frame in the background.
 func (r *run) launch() {
 	f := &flight{group: r.next, landed: make(chan landing, 1)}
-	r.flying, r.next = f, nil
+	r.flying, r.next, r.usual = f, nil, len(f.encoded)
 	from := r.c.replica.At()
 	go func() {
 		to, err := r.c.append(r.finishing, from, f.group)

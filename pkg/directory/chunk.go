@@ -56,17 +56,29 @@ func chunk(v View, t Table, dir, id string) (k Key, c *Chunk, err error) {
 // countIn counts a row that the event adds. Ids only ever grow, so it is behind
 // all others and a full last chunk ends in front of it.
 func (f *folding) countIn(rows Table, id string) error {
-	t := chunksOf(rows)
-	k, c, err := chunk(f.view, t, f.e.Directory, id)
-	switch {
-	case err != nil:
+	totals, _, err := get[*Counts](f.view, Make(TableCounts, f.e.Directory))
+	if err != nil {
 		return err
-	case k == "" || c.Rows >= chunkRows:
-		f.put(Make(t, f.e.Directory, id), &Chunk{Rows: 1})
-	default:
-		f.put(k, &Chunk{Rows: c.Rows + 1})
 	}
-	return nil
+	t := chunksOf(rows)
+	var k Key
+	var c *Chunk
+	if totals != nil && *totals.lastChunk(rows) != "" {
+		k = Make(t, f.e.Directory, *totals.lastChunk(rows))
+		if c, _, err = get[*Chunk](f.view, k); err != nil {
+			return err
+		}
+	}
+	if c == nil {
+		if k, c, err = chunk(f.view, t, f.e.Directory, id); err != nil {
+			return err
+		}
+	}
+	if k == "" || c == nil || c.Rows >= chunkRows {
+		k, c = Make(t, f.e.Directory, id), &Chunk{}
+	}
+	f.put(k, &Chunk{Rows: c.Rows + 1})
+	return f.counts(func(c *Counts) { *c.lastChunk(rows) = k.Last() })
 }
 
 // countOut takes rows that the event removes out of their chunks. An empty chunk

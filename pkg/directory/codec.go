@@ -8,9 +8,9 @@ import (
 )
 
 // rowFormat leads the stored form of users, groups and counts, which are binary
-// because they are most of the rows; the others are JSON. Format 2 has further
-// fields behind those of format 1, which is still read.
-const rowFormat = 2
+// because they are most of the rows; the others are JSON. Each format has further
+// fields behind those of the one before; all are read.
+const rowFormat = 3
 
 // EncodeRow returns the stored form of a row.
 func EncodeRow(r Row) ([]byte, error) {
@@ -59,7 +59,9 @@ func EncodeRow(r Row) ([]byte, error) {
 		b = wire.AppendTime(b, r.UsersUpdated)
 		b = wire.AppendTime(b, r.GroupsUpdated)
 		b = wire.AppendUvarint(b, r.Former)
-		return wire.AppendUvarint(b, r.Pending), nil
+		b = wire.AppendUvarint(b, r.Pending)
+		b = wire.AppendString(b, r.LastUserChunk)
+		return wire.AppendString(b, r.LastGroupChunk), nil
 	case *Former:
 		b := []byte{rowFormat}
 		b = wire.AppendString(b, r.Previous)
@@ -242,6 +244,9 @@ func decodeCounts(b []byte) (Row, error) {
 	c := &Counts{Users: r.Uvarint(), Groups: r.Uvarint(), UsersUpdated: r.Time(), GroupsUpdated: r.Time()}
 	if b[0] >= 2 {
 		c.Former, c.Pending = r.Uvarint(), r.Uvarint()
+	}
+	if b[0] >= 3 {
+		c.LastUserChunk, c.LastGroupChunk = r.String(), r.String()
 	}
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode counts row: %w", r.Err())

@@ -12,6 +12,9 @@ import (
 type Overlay struct {
 	below View
 	rows  *btree.Map[Key, Row]
+	// sieve knows most of the keys that are not in rows. Snapshots share it: what
+	// the original adds later only makes it ask in vain.
+	sieve *sieve
 }
 
 // Empty is a View without rows.
@@ -28,16 +31,18 @@ func (Empty) ScanBack(Key, Key, func(Key, Row) bool) error { return nil }
 
 // NewOverlay starts without changes over below.
 func NewOverlay(below View) *Overlay {
-	return &Overlay{below: below, rows: btree.NewMap[Key, Row](0)}
+	return &Overlay{below: below, rows: btree.NewMap[Key, Row](0), sieve: newSieve(0)}
 }
 
 // Over returns the same changes over another View.
-func (o *Overlay) Over(below View) *Overlay { return &Overlay{below: below, rows: o.rows} }
+func (o *Overlay) Over(below View) *Overlay {
+	return &Overlay{below: below, rows: o.rows, sieve: o.sieve}
+}
 
 // Snapshot returns an independent copy over another View. It costs the same
 // whatever the size.
 func (o *Overlay) Snapshot(below View) *Overlay {
-	return &Overlay{below: below, rows: o.rows.Copy()}
+	return &Overlay{below: below, rows: o.rows.Copy(), sieve: o.sieve}
 }
 
 // Len returns how many keys were changed.
@@ -46,8 +51,23 @@ func (o *Overlay) Len() int { return o.rows.Len() }
 // Apply records changes in order.
 func (o *Overlay) Apply(changes []Change) {
 	for _, c := range changes {
-		o.rows.Set(c.Key, c.Row)
+		o.Set(c.Key, c.Row)
 	}
+}
+
+// Set records one change.
+func (o *Overlay) Set(k Key, r Row) {
+	o.rows.Set(k, r)
+	if n := o.rows.Len(); o.sieve.full(n) {
+		// Snapshots keep the one that they have; it holds all that they hold.
+		o.sieve = newSieve(n)
+		o.rows.Scan(func(k Key, _ Row) bool {
+			o.sieve.add(k)
+			return true
+		})
+		return
+	}
+	o.sieve.add(k)
 }
 
 // Changes yields the recorded changes in key order.
@@ -55,8 +75,10 @@ func (o *Overlay) Changes(yield func(Key, Row) bool) { o.rows.Scan(yield) }
 
 // Get implements View.
 func (o *Overlay) Get(k Key) (Row, error) {
-	if r, ok := o.rows.Get(k); ok {
-		return r, nil
+	if o.sieve.may(k) {
+		if r, ok := o.rows.Get(k); ok {
+			return r, nil
+		}
 	}
 	return o.below.Get(k)
 }
@@ -139,6 +161,3 @@ func (m *merge) run(below func(prefix, from Key, yield func(Key, Row) bool) erro
 	m.own("")
 	return nil
 }
-
-// Set records one change.
-func (o *Overlay) Set(k Key, r Row) { o.rows.Set(k, r) }

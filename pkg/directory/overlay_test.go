@@ -3,6 +3,7 @@ package directory_test
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,5 +120,29 @@ func TestOverlaySnapshot(t *testing.T) {
 	}
 	if o.Len() != 1 || s.Len() != 2 {
 		t.Errorf("%d and %d keys were changed, want 1 and 2", o.Len(), s.Len())
+	}
+}
+
+// TestOverlayGrows holds look-ups in an overlay and its snapshots to each other
+// while it grows through several sizes.
+func TestOverlayGrows(t *testing.T) {
+	t.Parallel()
+	o := directory.NewOverlay(directory.Empty{})
+	key := func(i int) directory.Key { return directory.Make(directory.TableUser, "d", strconv.Itoa(i)) }
+	var snaps []*directory.Overlay
+	for i := range 3000 {
+		if i%500 == 0 {
+			snaps = append(snaps, o.Snapshot(directory.Empty{}))
+		}
+		o.Set(key(i), directory.Ref("x"))
+	}
+	snaps = append(snaps, o)
+	for n, s := range snaps {
+		for i := range 3000 {
+			r, err := s.Get(key(i))
+			if err != nil || (r != nil) != (i < n*500) {
+				t.Fatalf("snapshot %d shows %v for key %d, error %v", n, r, i, err)
+			}
+		}
 	}
 }

@@ -191,6 +191,18 @@ type Counts struct {
 	GroupsUpdated time.Time
 	Former        uint64 // rows of TableFormer
 	Pending       uint64 // rows of TablePending of the directory's groups
+	// LastUserChunk and LastGroupChunk are ids in the keys of the last chunks as
+	// of when a row was last added: what is added next is counted there, unless
+	// the chunk was dropped meanwhile. Empty in rows of earlier formats.
+	LastUserChunk, LastGroupChunk string
+}
+
+// lastChunk returns where the id of the last chunk of users or groups is kept.
+func (c *Counts) lastChunk(rows Table) *string {
+	if rows == TableGroup {
+		return &c.LastGroupChunk
+	}
+	return &c.LastUserChunk
 }
 
 // FanoutKind says what a fan-out carries.
