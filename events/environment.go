@@ -3,25 +3,12 @@ package events
 // The types of the environment's own life.
 const (
 	TypeEnvironmentCreated Type = "environment.created.v1"
-	TypeAPIClientCreated   Type = "api_client.created.v1"
-	TypeAPIClientDeleted   Type = "api_client.deleted.v1"
 	TypeSigningKeyCreated  Type = "signing_key.created.v1"
 	TypeFanoutContinued    Type = "fanout.continued.v1"
 )
 
 // EnvironmentCreated is the first event of a log.
 type EnvironmentCreated struct{}
-
-// APIClientCreated holds the SHA-256 of an API client's secret, never the
-// secret.
-type APIClientCreated struct {
-	Name   string `json:"name,omitempty"`
-	Hash   []byte `json:"hash"`
-	Suffix string `json:"suffix"`
-}
-
-// APIClientDeleted says that a client's secret and tokens are dead.
-type APIClientDeleted struct{}
 
 // SigningKeyCreated holds a key that signs access tokens. The private half is
 // sealed with the installation's master key.
@@ -41,7 +28,5 @@ type FanoutContinued struct {
 }
 
 func (EnvironmentCreated) Type() Type { return TypeEnvironmentCreated }
-func (APIClientCreated) Type() Type   { return TypeAPIClientCreated }
-func (APIClientDeleted) Type() Type   { return TypeAPIClientDeleted }
 func (SigningKeyCreated) Type() Type  { return TypeSigningKeyCreated }
 func (FanoutContinued) Type() Type    { return TypeFanoutContinued }

@@ -43,7 +43,10 @@ func payloads() []events.Payload {
 	return []events.Payload{
 		events.EnvironmentCreated{},
 		events.APIClientCreated{Name: "ci", Hash: hash, Suffix: "wxyz"},
+		events.APIClientUpdated{Name: "R & D", Scopes: []string{"read"}},
+		events.APIClientSecretChanged{Hash: hash, Suffix: "wxyz", FormerUntil: &since},
 		events.APIClientDeleted{},
+		events.IdempotencyKeyUsed{Key: hash, Request: hash, Row: "oorg_1\x00"},
 		events.SigningKeyCreated{Algorithm: "RS256", Public: []byte{1, 2}, Sealed: []byte{3, 4}},
 		events.FanoutContinued{Job: "job_1", From: "adirgroup_1\x00diruser_1\x00", To: "adirgroup_1\x00diruser_9\x00", Done: true},
 		events.OrganizationCreated{OrganizationProfile: profile},
@@ -103,6 +106,7 @@ func grown() map[string]events.Payload {
 	attributes := json.RawMessage(`{"displayName":"R & D"}`)
 	until := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
 	return map[string]events.Payload{
+		"api_client.created.v1-scopes": events.APIClientCreated{Name: "ci", Hash: []byte{1}, Suffix: "wxyz", Scopes: []string{"read", "write"}},
 		"user.created.v1-previous": events.UserCreated{
 			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
 			Previous:  "diruser_000000000000000007",

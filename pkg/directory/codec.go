@@ -113,6 +113,10 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[Secret](k, b)
 	case TableClient:
 		return decodeJSON[APIClient](k, b)
+	case TableUsedKey:
+		return decodeJSON[UsedKey](k, b)
+	case TableAudit:
+		return decodeJSON[AuditEntry](k, b)
 	case TableEndpoint:
 		return decodeJSON[Endpoint](k, b)
 	case TableSigningKey:

@@ -26,6 +26,8 @@ type Request struct {
 	// Actor is who wishes it: "scim:<secret id>", "api:<client id>" or "system".
 	Actor   string
 	Command Command
+	// Once, if it is set, keeps the command from being carried out twice.
+	Once *Once
 }
 
 // Stamp is what the owner adds just before deciding.
@@ -67,7 +69,13 @@ type Outcome struct {
 // Errors are *fault.Error, except where the View itself fails.
 func Decide(v View, r Request, s Stamp) (Outcome, error) {
 	d := &decision{view: v, request: r, stamp: s, next: s.FirstID}
+	if done, row, err := d.repeated(r.Once); done || err != nil {
+		return Outcome{Resource: row}, err
+	}
 	if err := r.Command.decide(d); err != nil {
+		return Outcome{}, err
+	}
+	if err := d.remember(r.Once); err != nil {
 		return Outcome{}, err
 	}
 	return Outcome{Events: d.events, Resource: d.resource, Deviations: d.reading.Deviations(), Notes: d.notes}, nil
@@ -131,6 +139,7 @@ type wireRequest struct {
 	Actor   string `json:"actor"`
 	Name    string `json:"name"`
 	Command string `json:"command"`
+	Once    *Once  `json:"once,omitempty"`
 }
 
 // MarshalJSON writes the request for another process.
@@ -141,7 +150,7 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	if err := enc.Encode(r.Command); err != nil {
 		return nil, err
 	}
-	return json.Marshal(wireRequest{ID: r.ID, Actor: r.Actor, Name: r.Command.name(), Command: b.String()})
+	return json.Marshal(wireRequest{ID: r.ID, Actor: r.Actor, Name: r.Command.name(), Command: b.String(), Once: r.Once})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. A command that this program does
@@ -159,7 +168,7 @@ func (r *Request) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return err
 	}
-	*r = Request{ID: w.ID, Actor: w.Actor, Command: c}
+	*r = Request{ID: w.ID, Actor: w.Actor, Command: c, Once: w.Once}
 	return nil
 }
 
@@ -169,6 +178,8 @@ var commands = map[string]func([]byte) (Command, error){}
 func init() {
 	register[Bootstrap]()
 	register[CreateAPIClient]()
+	register[UpdateAPIClient]()
+	register[ChangeAPIClientSecret]()
 	register[DeleteAPIClient]()
 	register[CreateOrganization]()
 	register[UpdateOrganization]()

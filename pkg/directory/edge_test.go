@@ -66,6 +66,8 @@ func TestBrokenView(t *testing.T) {
 		directory.ChangeWebhookSecret{},
 		directory.DeleteWebhookEndpoint{},
 		directory.DeleteAPIClient{},
+		directory.UpdateAPIClient{},
+		directory.ChangeAPIClientSecret{},
 		s.create("x@acme.example"), s.replace(ada),
 		directory.DeleteUser{},
 		directory.CreateGroup{},

@@ -5,31 +5,17 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
-type (
-	// Bootstrap makes the environment, its first API client and its first
-	// signing key, if there is no environment yet.
-	Bootstrap struct {
-		ClientID     string `json:"client_id,omitempty"` // empty: minted
-		SecretHash   []byte `json:"secret_hash"`
-		SecretSuffix string `json:"secret_suffix"`
-		Public       []byte `json:"public"`
-		Sealed       []byte `json:"sealed"`
-	}
-	// CreateAPIClient adds a credential for the API.
-	CreateAPIClient struct {
-		Name   string `json:"name,omitempty"`
-		Hash   []byte `json:"hash"`
-		Suffix string `json:"suffix"`
-	}
-	// DeleteAPIClient ends a credential.
-	DeleteAPIClient struct {
-		ID string `json:"id"`
-	}
-)
+// Bootstrap makes the environment, its first API client and its first signing
+// key, if there is no environment yet.
+type Bootstrap struct {
+	ClientID     string `json:"client_id,omitempty"` // empty: minted
+	SecretHash   []byte `json:"secret_hash"`
+	SecretSuffix string `json:"secret_suffix"`
+	Public       []byte `json:"public"`
+	Sealed       []byte `json:"sealed"`
+}
 
-func (Bootstrap) name() string       { return "Bootstrap" }
-func (CreateAPIClient) name() string { return "CreateAPIClient" }
-func (DeleteAPIClient) name() string { return "DeleteAPIClient" }
+func (Bootstrap) name() string { return "Bootstrap" }
 
 func (c Bootstrap) decide(d *decision) error {
 	if found, err := anyKey(d.view, Make(TableEnvironment)); err != nil || found {
@@ -74,25 +60,4 @@ func (d *decision) sampleRoles() error {
 		}
 	}
 	return d.emit(events.Event{Resource: defaultsOf(""), Revision: 1}, events.DefaultRolesChanged{Creator: ids["admin"], Member: ids["member"]})
-}
-
-func (c CreateAPIClient) decide(d *decision) error {
-	if len(c.Hash) != 32 {
-		return fault.New(fault.Invalid, "A secret's hash must be a SHA-256.")
-	}
-	if err := length("name", c.Name, 0, 256); err != nil {
-		return err
-	}
-	id := d.mint(PrefixClient)
-	d.resource = Make(TableClient, id)
-	return d.emit(events.Event{Resource: id, Revision: 1}, events.APIClientCreated(c))
-}
-
-func (c DeleteAPIClient) decide(d *decision) error {
-	if _, ok, err := get[*APIClient](d.view, Make(TableClient, c.ID)); err != nil {
-		return err
-	} else if !ok {
-		return fault.New(fault.NotFound, "There is no API client %q.", c.ID)
-	}
-	return d.emit(events.Event{Resource: c.ID, Revision: 2}, events.APIClientDeleted{})
 }

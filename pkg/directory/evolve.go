@@ -54,9 +54,13 @@ var folds = map[events.Type]func(*folding) error{
 		f.put(Make(TableEnvironment, f.e.Resource), &Environment{ID: f.e.Resource, Created: f.e.At})
 		return nil
 	},
-	events.TypeAPIClientCreated:  with(foldClientCreated),
-	events.TypeAPIClientDeleted:  func(f *folding) error { f.drop(Make(TableClient, f.e.Resource)); return nil },
 	events.TypeSigningKeyCreated: with(foldSigningKeyCreated),
+
+	events.TypeAPIClientCreated:       with(foldClientCreated),
+	events.TypeAPIClientUpdated:       with(foldClientUpdated),
+	events.TypeAPIClientSecretChanged: with(foldClientSecretChanged),
+	events.TypeAPIClientDeleted:       func(f *folding) error { f.drop(Make(TableClient, f.e.Resource)); return nil },
+	events.TypeIdempotencyKeyUsed:     with(foldKeyUsed),
 
 	events.TypeOrganizationCreated: with(foldOrganizationCreated),
 	events.TypeOrganizationUpdated: with(foldOrganizationUpdated),
@@ -129,11 +133,6 @@ func with[P events.Payload](fold func(*folding, P) error) func(*folding) error {
 		}
 		return fold(f, p)
 	}
-}
-
-func foldClientCreated(f *folding, p events.APIClientCreated) error {
-	f.put(Make(TableClient, f.e.Resource), &APIClient{ID: f.e.Resource, Name: p.Name, Hash: p.Hash, Suffix: p.Suffix, Created: f.e.At})
-	return nil
 }
 
 func foldSigningKeyCreated(f *folding, p events.SigningKeyCreated) error {

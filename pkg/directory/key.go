@@ -60,6 +60,10 @@ const (
 	TablePermission       Table = 't' // permission -> *Permission
 	TablePermissionName   Table = 'T' // name -> Ref(permission)
 	TableRoleCount        Table = 'C' // role, org -> *RoleCount, in projectors only
+	TableUsedKey          Table = 'K' // SHA-256 of a client and its key -> *UsedKey
+	TableUsedKeyOrder     Table = 'J' // time, SHA-256 -> Ref()
+	TableAudit            Table = '1' // time, event id -> *AuditEntry, in projectors only
+	TableAuditOf          Table = '2' // org, time, event id -> Ref(), in projectors only
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could

@@ -77,11 +77,47 @@ func (r *Secret) LiveAt(t time.Time) bool { return r.Until.IsZero() || t.Before(
 
 // APIClient is an application's credential for the API.
 type APIClient struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name,omitempty"`
-	Hash    []byte    `json:"hash"`
-	Suffix  string    `json:"suffix"`
-	Created time.Time `json:"created"`
+	ID           string    `json:"id"`
+	Organization string    `json:"organization,omitempty"` // empty: every organization
+	Revision     uint64    `json:"revision,omitempty"`
+	Created      time.Time `json:"created"`
+	Updated      time.Time `json:"updated,omitzero"`
+	Name         string    `json:"name,omitempty"`
+	Scopes       []string  `json:"scopes,omitempty"` // empty: all
+	Hash         []byte    `json:"hash"`
+	Suffix       string    `json:"suffix"`
+	// SecretNumber counts the client's secrets; 0 is 1.
+	SecretNumber uint64 `json:"secret_number,omitempty"`
+	// Former are secrets that were replaced and still count, the newest last.
+	Former []FormerSecret `json:"former,omitempty"`
+}
+
+// FormerSecret is a secret that counts until a time.
+type FormerSecret struct {
+	Until  time.Time `json:"until"`
+	Number uint64    `json:"number"`
+	Hash   []byte    `json:"hash"`
+	Suffix string    `json:"suffix"`
+}
+
+// UsedKey is an idempotency key that was used.
+type UsedKey struct {
+	At      time.Time `json:"at"`
+	Request []byte    `json:"request"`
+	// Row is the key of the row that the request was about.
+	Row Key `json:"row"`
+}
+
+// AuditEntry is one administrative event, without what it holds. Only projectors
+// keep it.
+type AuditEntry struct {
+	At           time.Time   `json:"at"`
+	Type         events.Type `json:"type"`
+	Actor        string      `json:"actor"`
+	Organization string      `json:"organization,omitempty"`
+	Directory    string      `json:"directory,omitempty"`
+	Resource     string      `json:"resource,omitempty"`
+	Revision     uint64      `json:"revision,omitempty"`
 }
 
 // Endpoint is a webhook receiver.
@@ -256,6 +292,8 @@ func (*Domain) row()       {}
 func (*Directory) row()    {}
 func (*Secret) row()       {}
 func (*APIClient) row()    {}
+func (*UsedKey) row()      {}
+func (*AuditEntry) row()   {}
 func (*Endpoint) row()     {}
 func (*SigningKey) row()   {}
 func (*User) row()         {}

@@ -221,6 +221,7 @@ func (b *batch) fold(e eventlog.Entry) {
 				b.poison = append(b.poison, poison{ordinal, ev.Type, err})
 				continue
 			}
+			b.rows.Apply(directory.Audit(ev))
 			for _, a := range as {
 				b.due = append(b.due, due{a, e.Position.Seq, ordinal})
 			}

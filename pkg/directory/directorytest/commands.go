@@ -287,8 +287,23 @@ func (c Commands) Administrative() directory.Command {
 		if c.chance("delete client") {
 			return directory.DeleteAPIClient{ID: c.any(directory.TableClient)}
 		}
-		return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz"}
+		return c.client()
 	}
+}
+
+// client draws a command about API clients.
+func (c Commands) client() directory.Command {
+	scopes := rapid.SampledFrom([][]string{nil, {"read"}, {"admin", "read"}, {"write", "write"}, {"root"}}).Draw(c.T, "scopes")
+	switch rapid.IntRange(0, 3).Draw(c.T, "kind of client command") {
+	case 0:
+		name := c.pick("client", names)
+		return directory.UpdateAPIClient{ID: c.any(directory.TableClient), Name: &name, Scopes: &scopes}
+	case 1:
+		return directory.ChangeAPIClientSecret{ID: c.any(directory.TableClient), Hash: c.W.Secret(), Suffix: "wxyz", Overlap: time.Hour}
+	case 2:
+		return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz", Scopes: scopes, Organization: c.any(directory.TableOrganization)}
+	}
+	return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz", Scopes: scopes}
 }
 
 // mappings draws an attribute mapping whose sources now and then lead somewhere.

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +15,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/pkg/synclog/requestlog"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 	"github.com/rollcallhq/rollcall/services/ingress"
@@ -84,7 +87,10 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	if err != nil {
 		return err
 	}
+	uses := requestlog.Start(ctx, a.js, requestlog.Options{Logger: a.logger})
+	s.push(uses.Stop)
 	h, err := api.New(api.Config{
+		Uses:  clientUses{uses},
 		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Keys: a.keys, PublicURL: a.base,
 		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
@@ -94,6 +100,15 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	}
 	srv.Mount(h, api.Prefixes...)
 	return nil
+}
+
+// clientUses keeps when API clients were used, as that of directories is kept: in
+// the stream of requests, best effort.
+type clientUses struct{ recorder *requestlog.Recorder }
+
+// Used implements api.Uses.
+func (u clientUses) Used(client string, at time.Time) {
+	u.recorder.Record(synclog.Entry{Organization: "-", Directory: client, At: at, Status: http.StatusOK, Count: 1})
 }
 
 // visible is a submitter that answers once the read model shows the commit.

@@ -6,10 +6,11 @@
 //
 // The handler serves gRPC over HTTP/1.1 and HTTP/2 (with or without TLS), Connect
 // and gRPC-Web through connect handlers, and REST through grpc-gateway in the
-// same process. The gateway runs no interceptor, so whatever is policy is not in
-// one: authentication is net/http middleware in front of everything but the
-// token endpoint and /keys, and every read and command asks for the principal
-// again.
+// same process. Authentication is net/http middleware in front of everything but
+// the token endpoint and /keys. Who may make which call is one table and one
+// function (access.go) that all protocols pass; every read and command asks for
+// the principal whom only that function names, so a road around it leads
+// nowhere.
 //
 // Methods return faults (pkg/fault); failure.go alone knows what codes they are.
 // What a call changes is a command that the owner of the log decides; what it
@@ -64,6 +65,9 @@ type Config struct {
 	// SyncLog shows what providers were refused or tolerated; nil: the calls are
 	// answered as unimplemented, and directories do not show their last use.
 	SyncLog SyncLog
+	// Uses is told when API clients are used; nil: they show no last use after a
+	// restart.
+	Uses Uses
 	// Keys seal webhook secrets and open the key that signs access tokens.
 	Keys *seal.Keys
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final
@@ -111,5 +115,5 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Now = time.Now
 	}
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
-	return newRouter(&core{cfg})
+	return newRouter(newCore(cfg))
 }

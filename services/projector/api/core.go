@@ -15,7 +15,12 @@ import (
 
 // core is what all services share. Its two ways out, read and submit, both ask
 // for the principal: a road that goes around the middleware leads nowhere.
-type core struct{ cfg Config }
+type core struct {
+	cfg  Config
+	last lastUse
+}
+
+func newCore(cfg Config) *core { return &core{cfg: cfg, last: lastUse{at: map[string]time.Time{}}} }
 
 func (c *core) read(ctx context.Context, f func(directory.View) error) error {
 	if _, err := principalOf(ctx); err != nil {
@@ -31,7 +36,7 @@ func (c *core) submit(ctx context.Context, cmd directory.Command) (directory.Row
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // never fails: it ends the program instead
-	return c.cfg.Commands.Submit(ctx, directory.Request{ID: hex.EncodeToString(id[:]), Actor: p.actor(), Command: cmd})
+	return c.cfg.Commands.Submit(ctx, directory.Request{ID: hex.EncodeToString(id[:]), Actor: p.actor(), Command: cmd, Once: p.once.next()})
 }
 
 // submitFor is submit for commands that leave a row behind.

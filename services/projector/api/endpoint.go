@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -59,6 +60,9 @@ func (s *endpointService) CreateWebhookEndpoint(ctx context.Context, r *rollcall
 	})
 	if err != nil {
 		return nil, err
+	}
+	if !bytes.Equal(ep.SealedSecret, keys.SealedSecret) {
+		secret = "" // a repeat, which made nothing
 	}
 	return &rollcallv1.CreateWebhookEndpointResponse{Endpoint: s.message(ep), Secret: secret}, nil
 }

@@ -94,21 +94,47 @@ func (f failure) rpc() *connect.Error {
 	return e
 }
 
-// writeFailure is the failure for REST.
+// problem is the failure for REST: the problem details of RFC 9457, with the
+// members beside them that clients of gRPC gateways look for.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+
+	Code    uint32 `json:"code"`
+	Message string `json:"message"`
+	Details []any  `json:"details"`
+}
+
+// problemType is what the types of problems begin with; the kind of fault in
+// lower case follows.
+const problemType = "urn:rollcall:problem:"
+
+// writeFailure answers over REST.
 func (c *core) writeFailure(w http.ResponseWriter, f failure) {
 	if f.code == connect.CodeUnauthenticated {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="rollcall"`)
 	}
-	writeJSON(w, f.status, struct {
-		Code    uint32 `json:"code"`
-		Message string `json:"message"`
-		Details []any  `json:"details"`
-	}{uint32(f.code), f.message, []any{}})
+	p := problem{
+		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.message,
+		Code: uint32(f.code), Message: f.message, Details: []any{},
+	}
+	if f.name != "" {
+		p.Type = problemType + strings.ToLower(f.name)
+	}
+	if f.status == statusClientClosed {
+		p.Title = "Client Closed Request"
+	}
+	writeAs(w, "application/problem+json", f.status, p)
 }
 
-// writeJSON writes an answer. A caller that left has no one to tell.
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
+// writeJSON writes an answer.
+func writeJSON(w http.ResponseWriter, status int, v any) { writeAs(w, "application/json", status, v) }
+
+// writeAs writes an answer. A caller that left has no one to tell.
+func writeAs(w http.ResponseWriter, kind string, status int, v any) {
+	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

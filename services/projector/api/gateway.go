@@ -38,18 +38,34 @@ func newGateway(c *core, s services) (http.Handler, error) {
 			c.writeFailure(w, noRoute(status))
 		}),
 	)
+	// The gateway calls as a client, so that no call goes around the rules.
+	conn := newLocal(c)
+	directories.RegisterDirectoryServiceServer(conn, s.directories)
+	domains.RegisterDomainServiceServer(conn, s.domains)
+	organizations.RegisterOrganizationServiceServer(conn, s.organizations)
+	roles.RegisterRolesServiceServer(conn, s.roles)
+	rollcallv1.RegisterWebhookEndpointServiceServer(conn, s.endpoints)
+	rollcallv1.RegisterDirectoryPolicyServiceServer(conn, s.policies)
+	rollcallv1.RegisterDirectoryAccessServiceServer(conn, s.access)
+	rollcallv1.RegisterDirectorySchemaServiceServer(conn, s.schemas)
+	rollcallv1.RegisterAttributeMappingServiceServer(conn, s.mappings)
+	rollcallv1.RegisterSyncLogServiceServer(conn, s.syncLog)
+	rollcallv1.RegisterApiClientServiceServer(conn, s.clients)
+	rollcallv1.RegisterAuditServiceServer(conn, s.audit)
 	ctx := context.Background() // the registrations below keep none
 	if err := first(
-		directories.RegisterDirectoryServiceHandlerServer(ctx, mux, s.directories),
-		domains.RegisterDomainServiceHandlerServer(ctx, mux, s.domains),
-		organizations.RegisterOrganizationServiceHandlerServer(ctx, mux, s.organizations),
-		roles.RegisterRolesServiceHandlerServer(ctx, mux, s.roles),
-		rollcallv1.RegisterWebhookEndpointServiceHandlerServer(ctx, mux, s.endpoints),
-		rollcallv1.RegisterDirectoryPolicyServiceHandlerServer(ctx, mux, s.policies),
-		rollcallv1.RegisterDirectoryAccessServiceHandlerServer(ctx, mux, s.access),
-		rollcallv1.RegisterDirectorySchemaServiceHandlerServer(ctx, mux, s.schemas),
-		rollcallv1.RegisterAttributeMappingServiceHandlerServer(ctx, mux, s.mappings),
-		rollcallv1.RegisterSyncLogServiceHandlerServer(ctx, mux, s.syncLog),
+		directories.RegisterDirectoryServiceHandlerClient(ctx, mux, directories.NewDirectoryServiceClient(conn)),
+		domains.RegisterDomainServiceHandlerClient(ctx, mux, domains.NewDomainServiceClient(conn)),
+		organizations.RegisterOrganizationServiceHandlerClient(ctx, mux, organizations.NewOrganizationServiceClient(conn)),
+		roles.RegisterRolesServiceHandlerClient(ctx, mux, roles.NewRolesServiceClient(conn)),
+		rollcallv1.RegisterWebhookEndpointServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookEndpointServiceClient(conn)),
+		rollcallv1.RegisterDirectoryPolicyServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryPolicyServiceClient(conn)),
+		rollcallv1.RegisterDirectoryAccessServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryAccessServiceClient(conn)),
+		rollcallv1.RegisterDirectorySchemaServiceHandlerClient(ctx, mux, rollcallv1.NewDirectorySchemaServiceClient(conn)),
+		rollcallv1.RegisterAttributeMappingServiceHandlerClient(ctx, mux, rollcallv1.NewAttributeMappingServiceClient(conn)),
+		rollcallv1.RegisterSyncLogServiceHandlerClient(ctx, mux, rollcallv1.NewSyncLogServiceClient(conn)),
+		rollcallv1.RegisterApiClientServiceHandlerClient(ctx, mux, rollcallv1.NewApiClientServiceClient(conn)),
+		rollcallv1.RegisterAuditServiceHandlerClient(ctx, mux, rollcallv1.NewAuditServiceClient(conn)),
 	); err != nil {
 		return nil, err
 	}
@@ -59,7 +75,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 // created answers 201 where the documented API does.
 func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	switch m.(type) {
-	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse,
+	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateApiClientResponse,
 		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse:
 		w.WriteHeader(http.StatusCreated)
 	}

@@ -19,6 +19,8 @@ const (
 	listDeliveries    listKind = 'd'
 	listSyncLog       listKind = 's'
 	listPermissions   listKind = 'p'
+	listClients       listKind = 'c'
+	listAudit         listKind = 'a'
 
 	listFoundOrganizations listKind = 'O'
 )

@@ -2,10 +2,12 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1/rollcallv1connect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories/directoriesconnect"
@@ -34,7 +36,7 @@ func newRouter(c *core) (http.Handler, error) {
 		return nil, err
 	}
 	options := []connect.HandlerOption{
-		connect.WithInterceptors(faults(c)), connect.WithReadMaxBytes(MaxBody), connect.WithCompressMinBytes(minCompress),
+		connect.WithInterceptors(guarded(c)), connect.WithReadMaxBytes(MaxBody), connect.WithCompressMinBytes(minCompress),
 	}
 	refusals := connect.NewErrorWriter(options...)
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
@@ -57,6 +59,8 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))
 	serve(rollcallv1connect.NewAttributeMappingServiceHandler(s.mappings, options...))
 	serve(rollcallv1connect.NewSyncLogServiceHandler(s.syncLog, options...))
+	serve(rollcallv1connect.NewApiClientServiceHandler(s.clients, options...))
+	serve(rollcallv1connect.NewAuditServiceHandler(s.audit, options...))
 	rt.absent = c.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, fault.New(fault.Unimplemented, "This server does not offer this service."))
 	}), refuse)
@@ -87,16 +91,20 @@ func (c *core) refuseREST(w http.ResponseWriter, r *http.Request, err error) {
 	c.writeFailure(w, c.failure(r.Context(), r.URL.Path, err))
 }
 
-// faults turns the implementation's errors into Connect's, for all of its
-// protocols. It holds no policy: the REST gateway goes around it.
-func faults(c *core) connect.UnaryInterceptorFunc {
+// guarded has the calls of Connect's protocols pass the rules, as local has those
+// of REST, and turns the implementation's errors into Connect's.
+func guarded(c *core) connect.UnaryInterceptorFunc {
 	return func(next connect.UnaryFunc) connect.UnaryFunc {
 		return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-			res, err := next(ctx, req)
+			in, ok := req.Any().(proto.Message)
+			if !ok {
+				return nil, c.failure(ctx, req.Spec().Procedure, errors.New("the request is no message")).rpc()
+			}
+			res, err := c.call(ctx, req.Spec().Procedure, in, func(ctx context.Context) (any, error) { return next(ctx, req) })
 			if err != nil {
 				return nil, c.failure(ctx, req.Spec().Procedure, err).rpc()
 			}
-			return res, nil
+			return res.(connect.AnyResponse), nil //nolint:forcetypeassert // next's
 		}
 	}
 }

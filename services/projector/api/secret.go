@@ -24,7 +24,7 @@ func (s *directoryService) CreateDirectorySecret(ctx context.Context, r *directo
 	if err != nil {
 		return nil, err
 	}
-	return &directories.CreateDirectorySecretResponse{PlainSecret: made.Plain, Secret: s.secret(row)}, nil
+	return &directories.CreateDirectorySecretResponse{PlainSecret: shown(made, row.Hash), Secret: s.secret(row)}, nil
 }
 
 // RegenerateDirectorySecret makes a bearer token that takes the place of all
@@ -44,7 +44,7 @@ func (s *directoryService) RegenerateDirectorySecret(ctx context.Context, r *dir
 	if err != nil {
 		return nil, err
 	}
-	return &directories.RegenerateDirectorySecretResponse{PlainSecret: made.Plain, Secret: s.secret(row)}, nil
+	return &directories.RegenerateDirectorySecretResponse{PlainSecret: shown(made, row.Hash), Secret: s.secret(row)}, nil
 }
 
 // RevokeSecret ends a bearer token at once.

@@ -22,6 +22,8 @@ type services struct {
 	mappings      *mappingService
 	syncLog       *syncLogService
 	roles         *roleService
+	clients       *clientService
+	audit         *auditService
 }
 
 func newServices(c *core) services {
@@ -36,6 +38,8 @@ func newServices(c *core) services {
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
 		roles:         &roleService{core: c},
+		clients:       &clientService{core: c},
+		audit:         &auditService{core: c},
 	}
 }
 
@@ -86,5 +90,15 @@ type mappingService struct {
 
 type syncLogService struct {
 	rollcallv1.UnimplementedSyncLogServiceServer
+	core *core
+}
+
+type clientService struct {
+	rollcallv1.UnimplementedApiClientServiceServer
+	core *core
+}
+
+type auditService struct {
+	rollcallv1.UnimplementedAuditServiceServer
 	core *core
 }

@@ -20,8 +20,8 @@ import (
 const (
 	// tokenLife is how long an access token is valid.
 	tokenLife = 86399 * time.Second
-	// tokenScope is what every token is good for; other scopes that a client asks
-	// for are not granted (RFC 6749 section 3.3).
+	// tokenScope is in every token, besides those of directory.Scopes that it is
+	// good for: SDKs look for it.
 	tokenScope = "openid"
 	// maxForm bounds the body of a token request, in bytes.
 	maxForm = 16 << 10
@@ -34,6 +34,9 @@ type claims struct {
 	ClientID string   `json:"client_id"`
 	Scope    string   `json:"scope"`
 	Scopes   []string `json:"scopes"`
+	// Secret is the number of the client's secret that it was given for. Tokens
+	// without one were given for the first.
+	Secret uint64 `json:"secret,omitempty"`
 }
 
 // grant is the answer of RFC 6749 section 5.1.
@@ -79,10 +82,12 @@ func (c *core) token(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusBadRequest, refusal{"invalid_request", "client_id and client_secret are required."})
 		return
 	}
-	g, err := c.grant(r.Context(), id, secret)
+	g, err := c.grant(r.Context(), id, secret, form.Get("scope"))
 	switch {
 	case err == nil:
 		writeJSON(w, http.StatusOK, g)
+	case fault.KindOf(err) == fault.Forbidden:
+		writeJSON(w, http.StatusBadRequest, refusal{"invalid_scope", fault.Of(err).Detail})
 	case fault.KindOf(err) == fault.Unauthenticated:
 		if basic {
 			w.Header().Set("WWW-Authenticate", `Basic realm="rollcall"`)
@@ -98,48 +103,67 @@ func (c *core) token(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// grant checks a client's secret and signs a token.
-func (c *core) grant(ctx context.Context, id, secret string) (grant, error) {
+// grant checks a client's secret and signs a token for the scopes that it asks
+// for and has, or for all that it has if it asks for none of the API's. Scopes
+// that there are not are not granted (RFC 6749 section 3.3).
+func (c *core) grant(ctx context.Context, id, secret, asked string) (grant, error) {
+	now := c.cfg.Now()
+	var (
+		scopes []string
+		number uint64
+	)
 	err := c.cfg.Model.Read(ctx, func(v directory.View) error {
 		client, ok, err := directory.Get[*directory.APIClient](v, directory.Make(directory.TableClient, id))
 		if err != nil {
 			return err
 		}
-		if !ok || !credential.Matches(secret, client.Hash) {
+		if ok {
+			number, ok = client.Secret(now, func(hash []byte) bool { return credential.Matches(secret, hash) })
+		}
+		if !ok {
 			return fault.New(fault.Unauthenticated, "There is no API client with this id and secret.")
 		}
+		scopes = client.Granted()
 		return nil
 	})
 	if err != nil {
 		return grant{}, err
 	}
+	if narrow := both(directory.Scopes(), strings.Fields(asked)); len(narrow) > 0 {
+		scopes = both(scopes, narrow)
+		if len(scopes) == 0 {
+			return grant{}, fault.New(fault.Forbidden, "The API client has none of the scopes that it asks for.")
+		}
+	}
 	kid, private, err := c.privateKey(ctx)
 	if err != nil {
 		return grant{}, err
 	}
-	now := c.cfg.Now()
 	var jti [16]byte
 	_, _ = rand.Read(jti[:]) // never fails: it ends the program instead
+	scopes = append([]string{tokenScope}, scopes...)
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer: c.cfg.PublicURL, Subject: id, ID: hex.EncodeToString(jti[:]),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(tokenLife)),
 		},
-		ClientID: id, Scope: tokenScope, Scopes: []string{tokenScope},
+		ClientID: id, Scope: strings.Join(scopes, " "), Scopes: scopes, Secret: number,
 	})
 	t.Header["kid"] = kid
 	signed, err := t.SignedString(private)
 	if err != nil {
 		return grant{}, err
 	}
-	return grant{AccessToken: signed, TokenType: "Bearer", ExpiresIn: int(tokenLife.Seconds()), Scope: tokenScope}, nil
+	return grant{AccessToken: signed, TokenType: "Bearer", ExpiresIn: int(tokenLife.Seconds()), Scope: strings.Join(scopes, " ")}, nil
 }
 
 // errStale is what every access token that is not accepted is refused with.
 var errStale = fault.New(fault.Unauthenticated, "The access token is missing, expired or not valid; get one from /oauth/token.")
 
-// verify returns the principal behind an access token: signed by a key of this
-// environment, not expired, and of a client that still exists.
+// verify returns who is behind an access token: signed by a key of this
+// environment, not expired, and given for a secret that still counts to a client
+// that still exists. It looks at the model as of the request's arrival, so a
+// client that was deleted, or lost a scope, before that is refused.
 func (c *core) verify(ctx context.Context, token string) (principal, error) {
 	var p principal
 	err := c.cfg.Model.Read(ctx, func(v directory.View) error {
@@ -162,12 +186,19 @@ func (c *core) verify(ctx context.Context, token string) (principal, error) {
 		if err != nil {
 			return errStale
 		}
-		_, ok, err := directory.Get[*directory.APIClient](v, directory.Make(directory.TableClient, is.Subject))
-		if err == nil && !ok {
-			err = errStale
+		client, ok, err := directory.Get[*directory.APIClient](v, directory.Make(directory.TableClient, is.Subject))
+		if err != nil {
+			return err
 		}
-		p.client = is.Subject
-		return err
+		if !ok || !client.Counts(is.Secret, c.cfg.Now()) {
+			return errStale
+		}
+		p = principal{client: client.ID, scopes: client.Granted(), organization: client.Organization}
+		// Tokens of earlier versions name none of the API's scopes.
+		if narrow := both(directory.Scopes(), is.Scopes); len(narrow) > 0 {
+			p.scopes = both(p.scopes, narrow)
+		}
+		return nil
 	})
 	return p, err
 }

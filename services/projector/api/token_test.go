@@ -41,7 +41,7 @@ func TestToken(t *testing.T) {
 	}{
 		"body":               {"POST", "/oauth/token", form, right.Encode(), nil, 200, ""},
 		"two slashes":        {"POST", "//oauth/token", form, right.Encode(), nil, 200, ""},
-		"another scope":      {"POST", "/oauth/token", form, with("scope", "admin openid"), nil, 200, ""},
+		"a scope of others":  {"POST", "/oauth/token", form, with("scope", "email openid"), nil, 200, ""},
 		"basic":              {"POST", "/oauth/token", form, "grant_type=client_credentials", basic(clientID, clientSecret), 200, ""},
 		"basic, escaped":     {"POST", "/oauth/token", form, "grant_type=client_credentials", basic(clientID, url.QueryEscape(clientSecret)), 200, ""},
 		"basic, wrong":       {"POST", "/oauth/token", form, "grant_type=client_credentials", basic(clientID, "x"), 401, "invalid_client"},
@@ -66,7 +66,7 @@ func TestToken(t *testing.T) {
 			if status != 200 {
 				return
 			}
-			if m["token_type"] != "Bearer" || m["expires_in"] != 86399.0 || m["scope"] != "openid" {
+			if m["token_type"] != "Bearer" || m["expires_in"] != 86399.0 || m["scope"] != "openid read write admin" {
 				t.Errorf("answer %v", m)
 			}
 			if header.Get("Cache-Control") != "no-store" {
@@ -101,7 +101,7 @@ func TestKeys(t *testing.T) {
 	if token.Header["kid"] != str(key, "kid") {
 		t.Errorf("kid %v, want %s", token.Header["kid"], str(key, "kid"))
 	}
-	if claims["client_id"] != clientID || claims["scope"] != "openid" || at(map[string]any(claims), "scopes", 0) != "openid" || claims["jti"] == "" {
+	if claims["client_id"] != clientID || claims["scope"] != "openid read write admin" || at(map[string]any(claims), "scopes", 0) != "openid" || claims["jti"] == "" {
 		t.Errorf("claims %v", claims)
 	}
 	if status, _, _ := s.do(t, "POST", "/keys", "", "", nil); status != 405 {
@@ -152,9 +152,11 @@ func TestToken_ends(t *testing.T) {
 		t.Errorf("a day later: %v", got)
 	}
 	fresh := s.fetchToken(t)
+	s.token = fresh
 	if got := s.grpcCode(t, m, "Bearer "+fresh); got != codes.OK {
 		t.Errorf("a new token: %v", got)
 	}
+	s.client(t, `{"name":"another","scopes":["admin"]}`)
 	if _, err := s.Submit(t.Context(), directory.Request{ID: "delete", Actor: "system", Command: directory.DeleteAPIClient{ID: clientID}}); err != nil {
 		t.Fatal(err)
 	}

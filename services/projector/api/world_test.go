@@ -118,6 +118,7 @@ func (w *world) fold(list ...events.Event) error {
 			return err
 		}
 		w.rows.Apply(changes)
+		w.rows.Apply(directory.Audit(e))
 		w.nextID = max(w.nextID, e.ID+1)
 	}
 	return nil
@@ -260,8 +261,14 @@ func fieldsOf(v any, err error) (map[string]any, error) {
 
 func (s *server) fetchToken(t *testing.T) string {
 	t.Helper()
+	return s.tokenFor(t, clientID, clientSecret, "")
+}
+
+// tokenFor fetches a token for any client.
+func (s *server) tokenFor(t *testing.T, id, secret, scope string) string {
+	t.Helper()
 	status, body := s.form(t, "/oauth/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret},
+		"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}, "scope": {scope},
 	})
 	token, _ := body["access_token"].(string)
 	if status != http.StatusOK || token == "" {
@@ -279,8 +286,26 @@ func (s *server) form(t *testing.T, path string, v url.Values) (int, map[string]
 // call sends a REST request with the token.
 func (s *server) call(t *testing.T, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	status, _, b := s.do(t, method, path, "application/json", body, http.Header{"Authorization": {"Bearer " + s.token}})
+	return s.callAs(t, s.token, method, path, body)
+}
+
+// callAs is call with another token; more are names and values of headers.
+func (s *server) callAs(t *testing.T, token, method, path, body string, more ...string) (int, map[string]any) {
+	t.Helper()
+	h := http.Header{"Authorization": {"Bearer " + token}}
+	for i := 0; i < len(more); i += 2 {
+		h.Set(more[i], more[i+1])
+	}
+	status, _, b := s.do(t, method, path, "application/json", body, h)
 	return status, decode(t, b)
+}
+
+// client makes an API client and returns its id, its secret and a token.
+func (s *server) client(t *testing.T, body string) (id, secret, token string) {
+	t.Helper()
+	m := s.ok(t, 201, "POST", "/api/v1/api_clients", body)
+	id, secret = str(m, "client", "id"), str(m, "secret")
+	return id, secret, s.tokenFor(t, id, secret, "")
 }
 
 // ok is call for requests that must be answered with the status.
