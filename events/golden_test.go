@@ -40,6 +40,17 @@ func payloads() []events.Payload {
 	connection := events.DirectoryProfile{Name: "Okta", Kind: "SCIM", Provider: "OKTA"}
 	policy := events.DirectoryPolicy{DomainPolicy: "ENFORCE", EmailPolicy: "IMMUTABLE", DeactivationEvent: "USER_DELETED"}
 	endpoint := events.WebhookEndpointConfig{URL: "https://acme.example/hook?a=1&b=2", Description: "ours", EventTypes: []string{"organization.*"}, Enabled: true}
+	person := events.PersonState{
+		Email: "zoë@acme.example", ExternalID: "u-1", Metadata: map[string]string{"tier": "R & D"},
+		Profile: events.PersonProfile{
+			GivenName: "Zoë", FamilyName: "Łukasiewicz", Name: "Zoë <Ł>", Locale: "pl-PL", PhoneNumber: "+1", PreferredUsername: "zoe", Picture: "https://a.example/?a=1&b=2",
+			Gender: "f", Groups: []string{"R & D"}, CustomAttributes: map[string]string{"badge": "7"}, Metadata: map[string]string{"from": "import"},
+		},
+	}
+	membership := events.MembershipState{
+		Roles: []string{"role_000000000000000001"}, Metadata: map[string]string{"seat": "<7>"}, InviterEmail: "boss@acme.example",
+		Invitation: &events.Invitation{Expires: since.Add(time.Hour), Sent: 2, Last: since},
+	}
 	return []events.Payload{
 		events.EnvironmentCreated{},
 		events.APIClientCreated{Name: "ci", Hash: hash, Suffix: "wxyz"},
@@ -84,6 +95,12 @@ func payloads() []events.Payload {
 		events.PermissionUpdated{PermissionProfile: permission},
 		events.PermissionDeleted{PermissionProfile: permission},
 		events.DirectoryRolesAssigned{Assignments: []events.RoleAssignment{{Group: "dirgroup_1", Role: "role_000000000000000001"}}},
+		events.PersonCreated{PersonState: person, Written: []string{"email", "given_name"}},
+		events.PersonUpdated{PersonState: person, Written: []string{"external_id"}, FreedExternalID: "u-0"},
+		events.PersonDeleted{Email: "zoë@acme.example", ExternalID: "u-1"},
+		events.MembershipCreated{MembershipState: membership, Provisioned: true},
+		events.MembershipUpdated{MembershipState: membership},
+		events.MembershipDeleted{Roles: []string{"role_000000000000000001"}},
 		events.WebhookEndpointFailing{Since: since, DisableAt: since.Add(time.Hour), Level: 1},
 		events.WebhookEndpointSecretChanged{WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}}},
 		events.UserCreated{UserState: user},
@@ -111,6 +128,17 @@ func grown() map[string]events.Payload {
 			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
 			Previous:  "diruser_000000000000000007",
 		},
+		"user.created.v1-person": events.UserCreated{
+			UserState: events.UserState{
+				UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`),
+				Superseded: map[string]json.RawMessage{"name.givenName": json.RawMessage("null")},
+			},
+			Person: "usr_000000000000000007",
+		},
+		"user.updated.v1-superseded": events.UserUpdated{UserState: events.UserState{
+			UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`),
+			Superseded: map[string]json.RawMessage{"locale": json.RawMessage("null"), "name.givenName": json.RawMessage(`"Z & Ł"`)},
+		}},
 		"group.created.v1-previous": events.GroupCreated{
 			GroupState: events.GroupState{GroupNames: events.GroupNames{DisplayName: "R & D"}, Attributes: attributes}, Previous: "dirgroup_000000000000000007",
 		},

@@ -31,6 +31,10 @@ type UserState struct {
 	// Attributes is the canonical JSON of the SCIM resource without id, meta,
 	// schemas, groups and password.
 	Attributes json.RawMessage `json:"attributes"`
+	// Superseded holds, by path, what the directory itself last said of the
+	// attributes that the API wrote since: null if it said nothing. As long as it
+	// says the same again, the API's value stands.
+	Superseded map[string]json.RawMessage `json:"superseded,omitempty"`
 }
 
 // field implements quick.
@@ -48,6 +52,8 @@ func (u *UserState) field(name string, value []byte) (err error) {
 		u.Active = string(value) == "true"
 	case "emails":
 		err = json.Unmarshal(value, &u.Emails)
+	case "superseded":
+		err = json.Unmarshal(value, &u.Superseded)
 	case "attributes":
 		u.Attributes = bytes.Clone(value) // not to keep the whole frame alive
 	}
@@ -60,15 +66,22 @@ type UserCreated struct {
 	// Previous is the id of the deleted user who comes back as this one, empty
 	// if there is none. Ids are never used again (RFC 7643 section 3.1).
 	Previous string `json:"previous,omitempty"`
+	// Person is the id of the person whom the API had made and who this user is;
+	// empty if the user is a person of its own.
+	Person string `json:"person,omitempty"`
 }
 
 // field implements quick.
 func (u *UserCreated) field(name string, value []byte) (err error) {
-	if name == "previous" {
+	switch name {
+	case "previous":
 		u.Previous, err = text(value)
-		return err
+	case "person":
+		u.Person, err = text(value)
+	default:
+		err = u.UserState.field(name, value)
 	}
-	return u.UserState.field(name, value)
+	return err
 }
 
 // UserUpdated holds the user as a whole after the change; Freed holds the names

@@ -167,6 +167,61 @@ type Permission struct {
 	Description string `json:"description,omitempty"`
 }
 
+// OrgMembership is the data of MembershipCreated, MembershipUpdated,
+// MembershipDeleted and MembershipInvited. Version counts those of the same user
+// in the same organization.
+type OrgMembership struct {
+	// ID is "<organization id>/<user id>".
+	ID           string         `json:"id"`
+	Version      uint64         `json:"version"`
+	Organization MemberOrg      `json:"organization"`
+	User         MemberUser     `json:"user"`
+	Membership   MemberStanding `json:"membership"`
+}
+
+// MemberOrg is the organization of an OrgMembership.
+type MemberOrg struct {
+	ID          string `json:"id"`
+	DisplayName string `json:"display_name,omitempty"`
+	ExternalID  string `json:"external_id,omitempty"`
+}
+
+// MemberUser is the user of an OrgMembership.
+type MemberUser struct {
+	ID         string            `json:"id"`
+	Email      string            `json:"email,omitempty"`
+	ExternalID string            `json:"external_id,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	Profile    MemberProfile     `json:"user_profile"`
+}
+
+// MemberProfile is what is known of the user of an OrgMembership.
+type MemberProfile struct {
+	Name              string            `json:"name,omitempty"`
+	GivenName         string            `json:"given_name,omitempty"`
+	FamilyName        string            `json:"family_name,omitempty"`
+	PreferredUsername string            `json:"preferred_username,omitempty"`
+	PhoneNumber       string            `json:"phone_number,omitempty"`
+	Picture           string            `json:"picture,omitempty"`
+	Locale            string            `json:"locale,omitempty"`
+	Gender            string            `json:"gender,omitempty"`
+	Groups            []string          `json:"groups,omitempty"`
+	CustomAttributes  map[string]string `json:"custom_attributes,omitempty"`
+	Metadata          map[string]string `json:"metadata,omitempty"`
+}
+
+// MemberStanding is what the user is in the organization.
+type MemberStanding struct {
+	// Status is ACTIVE, INACTIVE or PENDING_INVITE.
+	Status string `json:"membership_status"`
+	// Roles are complete, the most important first.
+	Roles        []RoleRef         `json:"roles"`
+	Metadata     map[string]string `json:"metadata,omitempty"`
+	InviterEmail string            `json:"inviter_email,omitempty"`
+	JoinTime     *time.Time        `json:"join_time,omitempty"`
+	ExpiresAt    *time.Time        `json:"expires_at,omitempty"` // of an open invitation
+}
+
 // Endpoint is the data of EndpointFailing and EndpointDisabled. It does not show
 // the URL, which may hold what lets somebody in.
 type Endpoint struct {

@@ -38,6 +38,10 @@ const (
 	PermissionCreated   Type = "permission.created"
 	PermissionUpdated   Type = "permission.updated"
 	PermissionDeleted   Type = "permission.deleted"
+	MembershipCreated   Type = "user.organization_membership_created"
+	MembershipUpdated   Type = "user.organization_membership_updated"
+	MembershipDeleted   Type = "user.organization_membership_deleted"
+	MembershipInvited   Type = "user.organization_invitation"
 	EndpointFailing     Type = "webhook_endpoint.failing"
 	EndpointDisabled    Type = "webhook_endpoint.disabled"
 )
@@ -61,6 +65,10 @@ var described = map[Type]struct{ object, display string }{
 	PermissionCreated:   {"Permission", "Permission Created"},
 	PermissionUpdated:   {"Permission", "Permission Updated"},
 	PermissionDeleted:   {"Permission", "Permission Deleted"},
+	MembershipCreated:   {"OrgMembership", "Organization Membership Created"},
+	MembershipUpdated:   {"OrgMembership", "Organization Membership Updated"},
+	MembershipDeleted:   {"OrgMembership", "Organization Membership Deleted"},
+	MembershipInvited:   {"OrgMembership", "Organization Invitation"},
 	EndpointFailing:     {"WebhookEndpoint", "Webhook Endpoint Failing"},
 	EndpointDisabled:    {"WebhookEndpoint", "Webhook Endpoint Disabled"},
 }

@@ -57,7 +57,26 @@ func data() map[string]any {
 		Extends: "member", Permissions: []string{"posts:write"},
 	}
 	permission := public.Permission{ID: "perm_100000000000000001", Version: 1, Name: "posts:write", Description: "Writes & <edits>"}
+	membership := public.OrgMembership{
+		ID:      head.OrganizationID + "/usr_100000000000000001",
+		Version: 1, Organization: public.MemberOrg{ID: head.OrganizationID, DisplayName: "Acme <Ltd>", ExternalID: "acme"},
+		User: public.MemberUser{
+			ID: "usr_100000000000000001", Email: "mara@acme.example", ExternalID: "u-1", Metadata: map[string]string{"tier": "R & D"},
+			Profile: public.MemberProfile{
+				Name: "Mara Quist", GivenName: "Mara", FamilyName: "Quist", PreferredUsername: "mara", PhoneNumber: "+1-202-555-0100", Picture: "https://acme.example/p?a=1&b=2",
+				Locale: "en-US", Gender: "f", Groups: []string{"A & B"}, CustomAttributes: map[string]string{"badge": "7"}, Metadata: map[string]string{"from": "import"},
+			},
+		},
+		Membership: public.MemberStanding{Status: "ACTIVE", Roles: []public.RoleRef{{RoleName: "editor"}}, Metadata: map[string]string{"seat": "<7>"}, InviterEmail: "boss@acme.example", JoinTime: &deleted},
+	}
+	invited := membership
+	invited.Membership.Status, invited.Membership.JoinTime, invited.Membership.ExpiresAt = "PENDING_INVITE", nil, &deleted
+	bereft := public.OrgMembership{ID: membership.ID, Version: 2, Organization: membership.Organization, User: public.MemberUser{ID: membership.User.ID}, Membership: public.MemberStanding{Status: "INACTIVE", Roles: []public.RoleRef{}}}
 	return map[string]any{
+		string(public.MembershipCreated):          membership,
+		string(public.MembershipUpdated):          membership,
+		string(public.MembershipDeleted):          bereft,
+		string(public.MembershipInvited):          invited,
 		string(public.UserCreated):                full,
 		string(public.UserUpdated) + "-bare":      bare,
 		string(public.UserUpdated) + "-mapped":    mapped,

@@ -15,6 +15,7 @@ package announce
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events"
@@ -73,14 +74,21 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	// The event's own layer first: if a later step fails, nothing is left of it.
 	top := directory.NewOverlay(o)
 	top.Apply(changes)
-	t := telling{view: top, e: e, ordinal: ordinal}
-	for i, k := range touched {
-		after, err := top.Get(k)
+	t := telling{view: top, before: o, e: e, ordinal: ordinal}
+	for i := 0; i < len(touched); i++ {
+		after, err := top.Get(touched[i])
 		if err != nil {
 			return nil, err
 		}
-		if err := t.tell(k, before[i], after); err != nil {
+		if err := t.tell(touched[i], before[i], after); err != nil {
 			return nil, err
+		}
+		if k, ok := standsWith(before[i], after); ok && !slices.Contains(touched, k) {
+			row, err := o.Get(k)
+			if err != nil {
+				return nil, err
+			}
+			touched, before = append(touched, k), append(before, row)
 		}
 	}
 	if err := t.recount(); err != nil {
@@ -91,6 +99,17 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	return t.due, nil
 }
 
+// standsWith returns the key of the member that a directory user is, of whom the
+// API said something: whether the member is there follows from the user.
+func standsWith(before, after directory.Row) (directory.Key, bool) {
+	for _, r := range []directory.Row{after, before} {
+		if u, ok := r.(*directory.User); ok && u.Person != "" {
+			return directory.Make(directory.TableOrgMember, u.Organization, u.Person), true
+		}
+	}
+	return "", false
+}
+
 // subjects returns the keys of the rows that the event may change for
 // receivers, each once.
 func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
@@ -98,8 +117,10 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 	switch e.Type {
 	case events.TypeUserCreated, events.TypeUserUpdated, events.TypeUserDeleted:
 		return []directory.Key{directory.Make(directory.TableUser, e.Directory, e.Resource)}, nil
-	case events.TypeOrganizationCreated, events.TypeOrganizationUpdated, events.TypeOrganizationSettingsChanged, events.TypeOrganizationDeleted:
+	case events.TypeOrganizationCreated, events.TypeOrganizationUpdated, events.TypeOrganizationSettingsChanged:
 		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
+	case events.TypeOrganizationDeleted:
+		keys = append(keys, directory.Make(directory.TableOrganization, e.Resource))
 	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
 		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil
 	case events.TypeRoleCreated, events.TypeRoleUpdated, events.TypeRoleDeleted:
@@ -121,6 +142,7 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 // telling is one Fold under way.
 type telling struct {
 	view    directory.View
+	before  directory.View // as it was before the event
 	e       events.Event
 	ordinal uint64
 	due     []Announcement
@@ -160,6 +182,10 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		b, _ := before.(*directory.Role)
 		a, _ := after.(*directory.Role)
 		return t.role(b, a)
+	case directory.TableOrgMember:
+		b, _ := before.(*directory.OrgMember)
+		a, _ := after.(*directory.OrgMember)
+		return t.membership(b, a)
 	case directory.TablePermission:
 		b, _ := before.(*directory.Permission)
 		a, _ := after.(*directory.Permission)

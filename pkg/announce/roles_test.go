@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -26,6 +27,11 @@ type history struct {
 	roles    map[string]events.RoleProfile
 	heirs    map[string]string
 	defaults map[string]string
+	// persons are who users are, assigned what the API gave them, by organization
+	// and person; provided are those of a directory.
+	persons  map[string]string
+	assigned map[string][]string
+	provided map[string]bool
 }
 
 type person struct {
@@ -38,6 +44,7 @@ func tell(t directorytest.TB, log []events.Event) *history {
 	h := &history{
 		users: map[string]person{}, within: map[string]map[string]bool{}, groups: map[string]bool{}, mapping: map[string][]events.RoleAssignment{},
 		roles: map[string]events.RoleProfile{}, heirs: map[string]string{}, defaults: map[string]string{},
+		persons: map[string]string{}, assigned: map[string][]string{}, provided: map[string]bool{},
 	}
 	for _, e := range log {
 		var p struct {
@@ -46,6 +53,9 @@ func tell(t directorytest.TB, log []events.Event) *history {
 			Assignments []events.RoleAssignment
 			Heir        string
 			Member      string
+			Person      string
+			Roles       []string
+			Provisioned bool
 			events.RoleProfile
 		}
 		if err := json.Unmarshal(e.Payload, &p); err != nil {
@@ -55,7 +65,28 @@ func tell(t directorytest.TB, log []events.Event) *history {
 		switch e.Type {
 		case events.TypeUserCreated, events.TypeUserUpdated:
 			h.users[id] = person{e.Organization, e.Directory, p.Active}
+			if p.Person != "" {
+				h.persons[id] = p.Person
+			}
+		case events.TypePersonCreated:
+			if e.Directory != "" {
+				h.persons[directory.PrefixUser+id[len(directory.PrefixPerson):]] = id
+			}
+		case events.TypeMembershipCreated, events.TypeMembershipUpdated:
+			h.assigned[e.Organization+id] = append([]string{}, p.Roles...)
+			h.provided[e.Organization+id] = h.provided[e.Organization+id] || p.Provisioned
+		case events.TypeMembershipDeleted:
+			delete(h.assigned, e.Organization+id)
+			delete(h.provided, e.Organization+id)
+		case events.TypeOrganizationDeleted:
+			for m := range h.assigned {
+				if strings.HasPrefix(m, id) {
+					delete(h.assigned, m)
+					delete(h.provided, m)
+				}
+			}
 		case events.TypeUserDeleted:
+			h.end(id)
 			delete(h.users, id)
 			h.leave(id)
 		case events.TypeGroupCreated:
@@ -76,6 +107,7 @@ func tell(t directorytest.TB, log []events.Event) *history {
 		case events.TypeDirectoryDeleted:
 			for u, x := range h.users {
 				if x.dir == id {
+					h.end(u)
 					delete(h.users, u)
 				}
 			}
@@ -98,6 +130,14 @@ func tell(t directorytest.TB, log []events.Event) *history {
 func (h *history) leave(id string) {
 	for _, members := range h.within {
 		delete(members, id)
+	}
+}
+
+// end ends what the API added to a directory's user.
+func (h *history) end(user string) {
+	if m := h.users[user].org + h.persons[user]; h.provided[m] {
+		delete(h.assigned, m)
+		delete(h.provided, m)
 	}
 }
 
@@ -127,6 +167,11 @@ func (h *history) of(user string) []string {
 					in[g], changed = true, true
 				}
 			}
+		}
+	}
+	for _, id := range h.assigned[u.org+h.persons[user]] {
+		if name := h.role(id); name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	for _, a := range h.mapping[u.dir] {
@@ -164,15 +209,24 @@ func TestRoles(t *testing.T) {
 					last[d.ID] = names
 				case public.DeletedUser:
 					delete(last, d.ID)
+				case public.OrgMembership:
+					names := []string{}
+					for _, r := range d.Membership.Roles {
+						names = append(names, r.RoleName)
+					}
+					last[d.ID] = names
 				}
 			}
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "commands") {
 			c := directorytest.Commands{T: t, W: w}
 			var cmd directory.Command
-			if rapid.IntRange(0, 2).Draw(t, "about roles") == 0 {
+			switch rapid.IntRange(0, 5).Draw(t, "about roles") {
+			case 0, 1:
 				cmd = c.Roles()
-			} else {
+			case 2:
+				cmd = c.Persons()
+			default:
 				cmd = c.Next()
 			}
 			_, _ = w.Try(cmd)
@@ -212,6 +266,49 @@ func TestRoles(t *testing.T) {
 				for _, r := range has {
 					counts[fmt.Sprint(r.ID, " ", u.org)]++
 				}
+			}
+		}
+		// Of the members whom no directory has, the API's word is all.
+		for m := range h.assigned {
+			org, id := m[:strings.Index(m, directory.PrefixPerson)], m[strings.Index(m, directory.PrefixPerson):]
+			there := false
+			for user, who := range h.persons {
+				there = there || who == id && h.users[user].org == org
+			}
+			if there {
+				continue
+			}
+			row, ok, err := directory.FindPerson(w.Rows, id)
+			if err != nil || !ok {
+				t.Fatalf("person %s: %v, %v", id, ok, err)
+			}
+			member, ok, err := directory.MemberOf(w.Rows, row, org)
+			if err != nil || !ok {
+				t.Fatalf("member %s: %v, %v", m, ok, err)
+			}
+			roles, err := member.Roles(w.Rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{}
+			for _, r := range h.assigned[m] {
+				if name := h.role(r); name != "" && !slices.Contains(want, name) {
+					want = append(want, name)
+				}
+			}
+			if name := cmp.Or(h.role(h.defaults[org]), h.role(h.defaults[""])); len(want) == 0 && name != "" {
+				want = append(want, name)
+			}
+			names := []string{}
+			for _, r := range roles {
+				names = append(names, r.Name)
+				counts[fmt.Sprint(r.ID, " ", org)]++
+			}
+			if diff := gocmp.Diff(want, names); diff != "" {
+				t.Fatalf("%s has other roles than its history says (-want +got):\n%s", m, diff)
+			}
+			if diff := gocmp.Diff(want, last[org+"/"+id]); diff != "" {
+				t.Fatalf("receivers were told other roles of %s (-want +got):\n%s", m, diff)
 			}
 		}
 		got := map[string]uint64{}

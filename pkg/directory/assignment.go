@@ -86,19 +86,31 @@ func (a Assignment) role(v View, org string) (*Role, error) {
 	return r, nil
 }
 
-// RolesOf returns the roles that a user has, the most important first: those of
-// the groups that it is in, directly or by way of other groups, in the order of
-// its directory's mapping; if that gives none, the default for members. A
-// deactivated user has none.
+// RolesOf returns the roles that a user has, the most important first: those that
+// the API assigned to it as a member of the organization, then those of the
+// groups that it is in, directly or by way of other groups, in the order of its
+// directory's mapping; if that gives none, the default for members. A deactivated
+// user has none.
 func RolesOf(v View, u *User) ([]*Role, error) {
 	if !u.Active {
 		return nil, nil
+	}
+	var roles []*Role
+	if u.Person != "" {
+		m, ok, err := get[*OrgMember](v, Make(TableOrgMember, u.Organization, u.Person))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			if roles, err = m.roles(v); err != nil {
+				return nil, err
+			}
+		}
 	}
 	mapping, ok, err := get[*RoleMapping](v, Make(TableRoleMapping, u.Directory))
 	if err != nil {
 		return nil, err
 	}
-	var roles []*Role
 	if ok && len(mapping.Assignments) > 0 {
 		direct, indirect, err := GroupsOf(v, u.Directory, u.ID)
 		if err != nil {

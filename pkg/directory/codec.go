@@ -3,6 +3,8 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/rollcallhq/rollcall/events/wire"
 )
@@ -36,7 +38,8 @@ func EncodeRow(r Row) ([]byte, error) {
 			b = wire.AppendString(b, e)
 		}
 		b = wire.AppendString(b, r.Attributes)
-		return wire.AppendString(b, r.Previous), nil
+		b = wire.AppendString(b, r.Previous)
+		return appendPerson(b, r), nil
 	case *Group:
 		b := make([]byte, 0, len(r.Attributes)+192)
 		b = append(b, rowFormat)
@@ -137,6 +140,14 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return r, err
 	case TableRoleCount:
 		return decodeJSON[RoleCount](k, b)
+	case TablePerson:
+		return decodeJSON[Person](k, b)
+	case TableOrgMember:
+		return decodeJSON[OrgMember](k, b)
+	case TablePersonCounts:
+		return decodeJSON[PersonCounts](k, b)
+	case TablePersonTrail:
+		return decodeJSON[PersonTrail](k, b)
 	default:
 		return Ref(b), nil
 	}
@@ -213,10 +224,39 @@ func decodeUser(b []byte) (Row, error) {
 	if b[0] >= 2 {
 		u.Previous = r.String()
 	}
+	readPerson(r, u)
 	if r.Err() != nil {
 		return nil, fmt.Errorf("decode user row: %w", r.Err())
 	}
 	return u, nil
+}
+
+// appendPerson ends the row of a user whom the API wrote; other rows end before.
+func appendPerson(b []byte, u *User) []byte {
+	if u.Person == "" && len(u.Superseded) == 0 {
+		return b
+	}
+	b = wire.AppendString(b, u.Person)
+	b = wire.AppendUvarint(b, uint64(len(u.Superseded)))
+	for _, path := range slices.Sorted(maps.Keys(u.Superseded)) {
+		b = wire.AppendString(b, path)
+		b = wire.AppendString(b, u.Superseded[path])
+	}
+	return b
+}
+
+func readPerson(r *wire.Reader, u *User) {
+	if r.Len() == 0 {
+		return
+	}
+	u.Person = r.String()
+	if n := min(r.Uvarint(), uint64(r.Len())); n > 0 { //nolint:gosec // a length
+		u.Superseded = make(map[string]json.RawMessage, min(n, 8))
+		for range n {
+			path := r.String()
+			u.Superseded[path] = append(json.RawMessage(nil), r.Bytes()...)
+		}
+	}
 }
 
 func decodeGroup(b []byte) (Row, error) {

@@ -223,6 +223,15 @@ func init() {
 	register[UpdatePermission]()
 	register[DeletePermission]()
 	register[AssignRoles]()
+	register[CreatePerson]()
+	register[UpdatePerson]()
+	register[DeletePerson]()
+	register[CreateMembership]()
+	register[UpdateMembership]()
+	register[ChangeMemberRoles]()
+	register[DeleteMembership]()
+	register[SendInvitation]()
+	register[AcceptInvitation]()
 }
 
 func register[C Command]() {

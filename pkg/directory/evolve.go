@@ -121,6 +121,13 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypePermissionDeleted:      with(foldPermissionDeleted),
 	events.TypeDirectoryRolesAssigned: with(foldRolesAssigned),
 
+	events.TypePersonCreated:     with(foldPersonCreated),
+	events.TypePersonUpdated:     with(foldPersonUpdated),
+	events.TypePersonDeleted:     foldPersonDeleted,
+	events.TypeMembershipCreated: with(foldMembershipCreated),
+	events.TypeMembershipUpdated: with(foldMembershipUpdated),
+	events.TypeMembershipDeleted: foldMembershipDeleted,
+
 	events.TypeFanoutContinued: with(foldFanoutContinued),
 }
 
@@ -177,7 +184,7 @@ func foldOrganizationDeleted(f *folding, p events.OrganizationDeleted) error {
 	if p.ExternalID != "" {
 		f.drop(Make(TableOrganizationName, p.ExternalID))
 	}
-	return nil
+	return f.startFanout(FanoutOrganizationDeleted)
 }
 
 func foldDomainCreated(f *folding, p events.DomainCreated) error {

@@ -9,7 +9,7 @@ import (
 
 func foldUserCreated(f *folding, p events.UserCreated) error {
 	u := &User{
-		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Previous: p.Previous,
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Previous: p.Previous, Person: p.Person,
 		Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, UserState: p.UserState,
 	}
 	f.put(f.scope(TableUser, u.ID), u)
@@ -18,6 +18,9 @@ func foldUserCreated(f *folding, p events.UserCreated) error {
 		return err
 	}
 	if err := f.comeBack(p.Previous); err != nil {
+		return err
+	}
+	if err := f.link(u); err != nil {
 		return err
 	}
 	return f.counts(func(c *Counts) { c.Users++; c.UsersUpdated = f.e.At })
@@ -36,6 +39,9 @@ func foldUserUpdated(f *folding, p events.UserUpdated) error {
 		f.nameUser(u.ID, u.UserNames)
 	}
 	f.put(k, &u)
+	if err := f.hear(old, &u); err != nil {
+		return err
+	}
 	return f.counts(func(c *Counts) { c.UsersUpdated = f.e.At })
 }
 
@@ -58,6 +64,9 @@ func (f *folding) removeUsers(users []*User) error {
 		ids = append(ids, u.ID)
 		f.drop(f.scope(TableUser, u.ID))
 		f.unnameUser(u.ID, u.UserNames)
+		if err := f.unlink(u); err != nil {
+			return err
+		}
 		if err := f.view.Scan(Make(TableMemberOf, u.ID), "", func(k Key, _ Row) bool {
 			g := k.Last()
 			f.drop(k)

@@ -58,6 +58,8 @@ func (j *Fanout) ranges() []Key {
 		own = []Key{Make(TableMember, j.Resource), Make(TablePending, j.Resource)}
 	case FanoutGroupRenamed:
 		own = []Key{Make(TableMember, j.Resource)}
+	case FanoutOrganizationDeleted:
+		own = []Key{Make(TableOrgMember, j.Resource)}
 	case FanoutRolesChanged: // further ones only
 	}
 	return append(own, j.Further...)
@@ -235,6 +237,18 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 		if len(groups) > 0 {
 			return f.removeGroups(groups)
 		}
+	case FanoutOrganizationDeleted:
+		for _, k := range keys {
+			m, ok, err := get[*OrgMember](f.view, k)
+			if err != nil {
+				return err
+			}
+			if ok {
+				if err := f.leave(m); err != nil {
+					return err
+				}
+			}
+		}
 	case FanoutGroupRenamed: // a name is read through the group's row
 	case FanoutAttributesMapped: // so is a mapping through the directory's
 	case FanoutRolesChanged: // roles follow from memberships and mappings
@@ -259,8 +273,8 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		keys = append(keys, k)
 	}
 	user := func(id string) { add(Make(TableUser, e.Directory, id)) }
-	stretch := func(job *Fanout, ks []Key) {
-		if len(job.Further) > 0 && seen == nil {
+	stretch := func(job *Fanout, ks []Key) error {
+		if (len(job.Further) > 0 || job.Kind == FanoutOrganizationDeleted) && seen == nil {
 			seen = make(map[Key]bool, len(keys)+len(ks))
 			for _, k := range keys {
 				seen[k] = true
@@ -272,14 +286,25 @@ func Touched(v View, e events.Event) ([]Key, error) {
 				add(k)
 			case TableMember:
 				user(k.Last())
+			case TableOrgMember, TableRoleMember:
+				members, err := memberKeys(v, k)
+				if err != nil {
+					return err
+				}
+				for _, m := range members {
+					add(m)
+				}
 			default: // what nobody sees
 			}
 		}
+		return nil
 	}
 	first := func(kind FanoutKind, further ...Key) error {
 		job := &Fanout{Kind: kind, Directory: e.Directory, Resource: e.Resource, Further: further}
 		ks, _, err := job.stretch(v, "")
-		stretch(job, ks)
+		if err == nil {
+			err = stretch(job, ks)
+		}
 		return err
 	}
 	// joined is told who joined or left a group.
@@ -387,7 +412,14 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err != nil {
 			return nil, err
 		}
-		stretch(job, ks)
+		if err := stretch(job, ks); err != nil {
+			return nil, err
+		}
+	case events.TypeOrganizationDeleted:
+		err := first(FanoutOrganizationDeleted)
+		return keys, err
+	case events.TypePersonUpdated, events.TypeMembershipCreated, events.TypeMembershipUpdated, events.TypeMembershipDeleted:
+		return touchedPersons(v, e)
 	}
 	return keys, nil
 }

@@ -64,6 +64,13 @@ const (
 	TableUsedKeyOrder     Table = 'J' // time, SHA-256 -> Ref()
 	TableAudit            Table = '1' // time, event id -> *AuditEntry, in projectors only
 	TableAuditOf          Table = '2' // org, time, event id -> Ref(), in projectors only
+	TablePerson           Table = '3' // person -> *Person, for those whom the API made or wrote
+	TablePersonEmail      Table = '4' // folded address -> Ref(person)
+	TablePersonExternal   Table = '5' // external id -> Ref(person)
+	TableOrgMember        Table = '6' // org, person -> *OrgMember
+	TableRoleMember       Table = '7' // role, org, person -> Ref()
+	TablePersonCounts     Table = '8' // org or empty -> *PersonCounts
+	TablePersonTrail      Table = '9' // person -> *PersonTrail
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could
@@ -169,4 +176,12 @@ func FormatID(prefix string, n uint64) string {
 		b = append(b, '0')
 	}
 	return string(strconv.AppendUint(b, n, 10))
+}
+
+// parts returns the parts of a key of ids.
+func (k Key) parts() []string {
+	if len(k) < 2 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(k[1:]), sep), sep)
 }

@@ -285,11 +285,13 @@ func consistent(t directorytest.TB, v directory.View) {
 	if len(counted) > 0 {
 		t.Fatalf("chunks are left of directories without rows: %v", counted)
 	}
+	consistentPersons(t, v, want)
 	got := map[directory.Key]string{}
 	for _, table := range []directory.Table{
 		directory.TableMemberOf, directory.TableUserName, directory.TableUserExternal, directory.TableUserDisplay, directory.TableUserEmail,
 		directory.TableGroupDisplay, directory.TableGroupExternal, directory.TableOrganizationName, directory.TableDomainName,
 		directory.TableOrgDirectory, directory.TableDirectorySecret, directory.TableFormerOrder,
+		directory.TablePersonExternal, directory.TableRoleMember,
 	} {
 		scan(t, v, table, func(k directory.Key, r directory.Row) { got[k] = string(r.(directory.Ref)) })
 	}
@@ -320,6 +322,12 @@ func everyEdgeHasEnds(t directorytest.TB, v directory.View) {
 	} {
 		scan(t, v, table, func(k directory.Key, _ directory.Row) { need(t, there, strings.Split(string(k[1:]), "\x00")[0], k) })
 	}
+	scan(t, v, directory.TableOrgMember, func(k directory.Key, r directory.Row) { need(t, there, r.(*directory.OrgMember).Organization, k) })
+	scan(t, v, directory.TablePersonCounts, func(k directory.Key, _ directory.Row) {
+		if org := k.Last(); org != "" {
+			need(t, there, org, k)
+		}
+	})
 	scan(t, v, directory.TableMember, func(k directory.Key, _ directory.Row) {
 		for _, id := range strings.Split(strings.TrimSuffix(string(k[1:]), "\x00"), "\x00") {
 			need(t, there, id, k)

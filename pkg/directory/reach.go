@@ -10,15 +10,20 @@ import (
 // it covers more than it has to, which costs time and changes nothing.
 const maxReach = 1000
 
-// everyUser is the prefix of the users of all directories.
-var everyUser = Key([]byte{byte(TableUser)})
+// everyUser is the prefix of the users of all directories, everyMember that of
+// the members of all organizations of whom the API says something.
+var (
+	everyUser   = Key([]byte{byte(TableUser)})
+	everyMember = Key([]byte{byte(TableOrgMember)})
+)
 
-// usersOf returns the prefixes of the users of an organization, or of all.
+// usersOf returns the prefixes of the users and members of an organization, or
+// of all.
 func usersOf(v View, org string) ([]Key, error) {
 	if org == "" {
-		return []Key{everyUser}, nil
+		return []Key{everyMember, everyUser}, nil
 	}
-	var over []Key
+	over := []Key{Make(TableOrgMember, org)}
 	err := v.Scan(Make(TableOrgDirectory, org), "", func(k Key, _ Row) bool {
 		over = append(over, Make(TableUser, k.Last()))
 		return true
@@ -27,8 +32,8 @@ func usersOf(v View, org string) ([]Key, error) {
 }
 
 // holders returns the prefixes of the users who may have a role: those of the
-// directories that assign it, or one whose place it took, and those whose
-// default it is.
+// directories that assign it, or one whose place it took, the members to whom it
+// is assigned, and those whose default it is.
 func holders(v View, role string) ([]Key, error) {
 	ids, err := inPlaceOf(v, role)
 	if err != nil {
@@ -37,6 +42,7 @@ func holders(v View, role string) ([]Key, error) {
 	var over []Key
 	for _, id := range ids {
 		var scopes []string
+		over = append(over, Make(TableRoleMember, id))
 		uses, defaults := Make(TableRoleUse, id), Make(TableRoleDefault, id)
 		if err := v.Scan(uses, "", func(k Key, _ Row) bool {
 			over = append(over, Make(TableUser, k.from(uses)))
@@ -158,7 +164,7 @@ func reach(over []Key) []Key {
 	slices.Sort(over)
 	over = slices.Compact(over)
 	if len(over) > maxReach || slices.Contains(over, everyUser) {
-		return []Key{everyUser}
+		return []Key{everyMember, everyUser}
 	}
 	return over
 }

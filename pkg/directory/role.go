@@ -192,6 +192,7 @@ func (r *Role) held(v View) (string, error) {
 			text   string
 		}{
 			{Make(TableRoleUse, id), "is assigned to groups"},
+			{Make(TableRoleMember, id), "is assigned to users"},
 			{Make(TableRoleExtends, id), "is extended by other roles"},
 			{Make(TableRoleDefault, id), "is a default role"},
 		} {

@@ -199,6 +199,7 @@ type User struct {
 	Organization string
 	Directory    string
 	Previous     string // the deleted user who came back as this one, or empty
+	Person       string // the person that it is if that is stored, or empty
 	Revision     uint64
 	Created      time.Time
 	Updated      time.Time
@@ -252,6 +253,8 @@ const (
 	FanoutAttributesMapped FanoutKind = "attributes_mapped"
 	// FanoutRolesChanged goes over users whose roles may be others now.
 	FanoutRolesChanged FanoutKind = "roles_changed"
+	// FanoutOrganizationDeleted ends what the API said of its members.
+	FanoutOrganizationDeleted FanoutKind = "organization_deleted"
 )
 
 // FanoutBatch is how many resources one step of a fan-out touches at most.

@@ -67,7 +67,7 @@ func (c CreateUser) decide(d *decision) error {
 		return err
 	}
 	s := c.State
-	s.Attributes = rawJSON(s.Attributes)
+	s.Attributes, s.Superseded = rawJSON(s.Attributes), nil
 	if err := checkUserNames(s.UserNames); err != nil {
 		return err
 	}
@@ -86,10 +86,14 @@ func (c CreateUser) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	person, s, err := d.joining(dir, s)
+	if err != nil {
+		return err
+	}
 	id := d.mint(PrefixUser)
 	d.resource = Make(TableUser, dir.ID, id)
 	if err := d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1},
-		events.UserCreated{UserState: s, Previous: previous}); err != nil {
+		events.UserCreated{UserState: s, Previous: previous, Person: person}); err != nil {
 		return err
 	}
 	names, err := former(d.view, dir.ID, previous)
@@ -105,7 +109,7 @@ func (c ReplaceUser) decide(d *decision) error {
 		return err
 	}
 	s := c.State
-	s.Attributes = rawJSON(s.Attributes)
+	s.Attributes, s.Superseded = rawJSON(s.Attributes), nil
 	if c.KeepActive {
 		r, err := scim.Decode(s.Attributes)
 		if err != nil {
@@ -118,6 +122,9 @@ func (c ReplaceUser) decide(d *decision) error {
 	}
 	kind, _ := dir.Kinds()
 	if s, err = keepImmutable(kind, u.Attributes, s, s.Attributes, UserStateOf); err != nil {
+		return err
+	}
+	if s, err = keepNewer(u, s); err != nil {
 		return err
 	}
 	return d.changeUser(dir, u, s)
@@ -145,6 +152,9 @@ func (c PatchUser) decide(d *decision) error {
 	if err != nil {
 		return err
 	}
+	if s.Superseded, err = stillSuperseded(u, r); err != nil {
+		return err
+	}
 	return d.changeUser(dir, u, s)
 }
 
@@ -159,7 +169,7 @@ func (c DeleteUser) decide(d *decision) error {
 // changeUser emits the change from u to s, if it is one and allowed.
 func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error {
 	d.resource = Make(TableUser, dir.ID, u.ID)
-	if bytes.Equal(s.Attributes, u.Attributes) {
+	if bytes.Equal(s.Attributes, u.Attributes) && len(s.Superseded) == len(u.Superseded) { // they only ever go
 		return nil
 	}
 	if err := checkUserNames(s.UserNames); err != nil {

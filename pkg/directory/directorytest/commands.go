@@ -357,6 +357,8 @@ func (c Commands) Next() directory.Command {
 		return c.Administrative()
 	case kind == 3:
 		return c.Roles()
+	case kind == 4:
+		return c.Persons()
 	}
 	return c.Provisioning()
 }
