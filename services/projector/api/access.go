@@ -175,17 +175,30 @@ func ruleOf(procedure string) (rule, bool) {
 	return r, ok
 }
 
-// call is the one way to the implementation, for all protocols: it makes the
-// caller, whom the middleware has put into ctx, the principal of the call if the
-// rules allow that, and then calls next.
+// call is the one way to the implementation, for all protocols: it calls next if
+// the rules let the caller, whom the middleware has put into ctx.
 func (c *core) call(ctx context.Context, procedure string, req proto.Message, next func(context.Context) (any, error)) (any, error) {
+	r, ok := ruleOf(procedure)
+	if !ok {
+		r = admin // what it would answer is nobody else's business
+	}
+	ctx, err := c.admit(ctx, r, procedure, req)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fault.New(fault.Unimplemented, "This server does not offer this call.")
+	}
+	return next(ctx)
+}
+
+// admit makes the caller the principal of a call if its rule allows that. What is
+// behind a handler of its own and not behind call has to ask here; req may then
+// be any message with the field that the rule names.
+func (c *core) admit(ctx context.Context, r rule, procedure string, req proto.Message) (context.Context, error) {
 	p, ok := ctx.Value(callerKey{}).(principal)
 	if !ok {
 		return nil, errStale
-	}
-	r, ok := ruleOf(procedure)
-	if !ok {
-		return nil, fault.New(fault.Unimplemented, "This server does not offer this call.")
 	}
 	if err := p.allowed(r, req); err != nil {
 		return nil, err
@@ -193,7 +206,7 @@ func (c *core) call(ctx context.Context, procedure string, req proto.Message, ne
 	if r.once {
 		p.once = onceOf(ctx, p, procedure, req)
 	}
-	return next(context.WithValue(ctx, principalKey{}, p))
+	return context.WithValue(ctx, principalKey{}, p), nil
 }
 
 // allowed reports why the principal may not make a call, nil if it may.

@@ -1,5 +1,27 @@
 package api
 
+import (
+	"context"
+	"net/http/httptest"
+	"strconv"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// StatusOf returns the status that REST answers a message with.
+func StatusOf(message protoreflect.FullName) string {
+	t, err := protoregistry.GlobalTypes.FindMessageByName(message)
+	if err != nil {
+		return err.Error()
+	}
+	w := httptest.NewRecorder()
+	if err := created(context.Background(), w, t.New().Interface()); err != nil {
+		return err.Error()
+	}
+	return strconv.Itoa(w.Code)
+}
+
 // RuleOf shows a method's rule.
 func RuleOf(procedure string) (scope, organization string, once, ok bool) {
 	r, ok := ruleOf(procedure)

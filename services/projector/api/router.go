@@ -74,6 +74,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.core.token(w, r)
 	case path == "/keys":
 		rt.core.keys(w, r)
+	case path == "/api/openapi.json":
+		rt.core.document(w, r)
 	case strings.HasPrefix(path, "/api/"):
 		rt.rest.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/scalekit.v1.") || strings.HasPrefix(path, "/rollcall.v1."):
