@@ -184,6 +184,10 @@ var Ours = Rules{
 			Reason: "the stream of requests, written behind the answers' back",
 		},
 		{
+			Layer: Adapter, Packages: []string{"pkg/published"}, Outside: []string{"github.com/nats-io"},
+			Reason: "the stream of public events, a page at a time",
+		},
+		{
 			Layer: Adapter, Packages: []string{"pkg/boltfile"}, Outside: []string{"go.etcd.io/bbolt"},
 			Reason: "opening a bbolt file that may be damaged",
 		},

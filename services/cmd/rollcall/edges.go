@@ -14,6 +14,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/announce"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/published"
 	"github.com/rollcallhq/rollcall/pkg/seal"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/pkg/synclog/requestlog"
@@ -91,7 +92,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	s.push(uses.Stop)
 	h, err := api.New(api.Config{
 		Uses:  clientUses{uses},
-		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Keys: a.keys, PublicURL: a.base,
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base,
 		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})

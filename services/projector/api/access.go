@@ -11,6 +11,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -94,6 +95,9 @@ var rules = map[string]map[string]rule{
 		"GetDomain":    reads.in("organization_id"),
 		"DeleteDomain": writes.in("organization_id"),
 		"ListDomains":  reads.in("organization_id"),
+	},
+	events.EventsService_ServiceDesc.ServiceName: {
+		"ListEventsPaginated": reads,
 	},
 	roles.RolesService_ServiceDesc.ServiceName: {
 		"CreateRole":                     creates,

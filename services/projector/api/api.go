@@ -68,6 +68,8 @@ type Config struct {
 	// Uses is told when API clients are used; nil: they show no last use after a
 	// restart.
 	Uses Uses
+	// Events reads the public events; nil: the call is answered as unimplemented.
+	Events Events
 	// Keys seal webhook secrets and open the key that signs access tokens.
 	Keys *seal.Keys
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final

@@ -14,6 +14,7 @@ import (
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -42,6 +43,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	conn := newLocal(c)
 	directories.RegisterDirectoryServiceServer(conn, s.directories)
 	domains.RegisterDomainServiceServer(conn, s.domains)
+	events.RegisterEventsServiceServer(conn, s.events)
 	organizations.RegisterOrganizationServiceServer(conn, s.organizations)
 	roles.RegisterRolesServiceServer(conn, s.roles)
 	rollcallv1.RegisterWebhookEndpointServiceServer(conn, s.endpoints)
@@ -56,6 +58,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	if err := first(
 		directories.RegisterDirectoryServiceHandlerClient(ctx, mux, directories.NewDirectoryServiceClient(conn)),
 		domains.RegisterDomainServiceHandlerClient(ctx, mux, domains.NewDomainServiceClient(conn)),
+		events.RegisterEventsServiceHandlerClient(ctx, mux, events.NewEventsServiceClient(conn)),
 		organizations.RegisterOrganizationServiceHandlerClient(ctx, mux, organizations.NewOrganizationServiceClient(conn)),
 		roles.RegisterRolesServiceHandlerClient(ctx, mux, roles.NewRolesServiceClient(conn)),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookEndpointServiceClient(conn)),

@@ -23,6 +23,7 @@ const (
 	listAudit         listKind = 'a'
 
 	listFoundOrganizations listKind = 'O'
+	listEvents             listKind = 'E'
 )
 
 // cursor is a place in a list: everything behind an id, or the page before one.

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1/rollcallv1connect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories/directoriesconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains/domainsconnect"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events/eventsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations/organizationsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles/rolesconnect"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -51,6 +52,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve := func(path string, h http.Handler) { rt.rpc[path] = c.authenticated(h, refuse) }
 	serve(directoriesconnect.NewDirectoryServiceHandler(s.directories, options...))
 	serve(domainsconnect.NewDomainServiceHandler(s.domains, options...))
+	serve(eventsconnect.NewEventsServiceHandler(s.events, options...))
 	serve(organizationsconnect.NewOrganizationServiceHandler(s.organizations, options...))
 	serve(rolesconnect.NewRolesServiceHandler(s.roles, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))

@@ -4,6 +4,7 @@ import (
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 )
@@ -18,6 +19,7 @@ type services struct {
 	endpoints     *endpointService
 	policies      *policyService
 	access        *accessService
+	events        *eventsService
 	schemas       *schemaService
 	mappings      *mappingService
 	syncLog       *syncLogService
@@ -34,6 +36,7 @@ func newServices(c *core) services {
 		endpoints:     &endpointService{core: c},
 		policies:      &policyService{core: c},
 		access:        &accessService{core: c},
+		events:        &eventsService{core: c},
 		schemas:       &schemaService{core: c},
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
@@ -70,6 +73,11 @@ type endpointService struct {
 
 type policyService struct {
 	rollcallv1.UnimplementedDirectoryPolicyServiceServer
+	core *core
+}
+
+type eventsService struct {
+	events.UnimplementedEventsServiceServer
 	core *core
 }
 

@@ -107,8 +107,8 @@ type jwks struct {
 	Keys []jwk `json:"keys"`
 }
 
-// published returns what GET /keys shows.
-func published(v directory.View) (jwks, error) {
+// keySet returns what GET /keys shows.
+func keySet(v directory.View) (jwks, error) {
 	all, err := signingKeys(v)
 	set := jwks{Keys: []jwk{}}
 	if err != nil {

@@ -219,7 +219,7 @@ func (c *core) keys(w http.ResponseWriter, r *http.Request) {
 	}
 	var set jwks
 	if err := c.cfg.Model.Read(r.Context(), func(v directory.View) (err error) {
-		set, err = published(v)
+		set, err = keySet(v)
 		return err
 	}); err != nil {
 		c.writeFailure(w, c.failure(r.Context(), "keys", err))

@@ -173,6 +173,7 @@ type server struct {
 	grpc       *grpc.ClientConn
 	deliveries *deliveries
 	requests   *requests
+	events     *eventStream
 	log        *bytes.Buffer
 
 	clockMu sync.Mutex
@@ -190,7 +191,7 @@ func start(t *testing.T) *server {
 	s := &server{
 		world: &world{rows: directory.NewOverlay(directory.Empty{}), nextID: 100000000000000001, now: time.Date(2026, 2, 1, 8, 0, 0, 0, time.UTC), ids: map[string]bool{}},
 		http1: &http.Client{Transport: &http.Transport{Protocols: protocols(true, false)}},
-		log:   &bytes.Buffer{}, deliveries: &deliveries{}, requests: startSyncLog(t),
+		log:   &bytes.Buffer{}, deliveries: &deliveries{}, requests: startSyncLog(t), events: &eventStream{t: t},
 	}
 	public, sealed := signing()
 	c := credential.Of(clientSecret)
@@ -200,7 +201,7 @@ func start(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	h, err := api.New(api.Config{
-		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Keys: masterKeys, PublicURL: publicURL + "/",
+		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Events: s.events, Keys: masterKeys, PublicURL: publicURL + "/",
 		CheckURL: func(raw string) error {
 			if !strings.HasPrefix(raw, "https://") {
 				return fault.New(fault.Invalid, "url must begin with https://.")
