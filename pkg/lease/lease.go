@@ -1,5 +1,6 @@
 // Package lease decides who does a piece of work when several processes could:
-// a key in a NATS key-value bucket that expires unless its holder renews it.
+// a key in a NATS key-value bucket that expires unless its holder renews it
+// (Keeper.Hold), or a number of slots that all of them divide (Share).
 //
 // A lease saves work, it does not guard data: a paused holder may not know yet
 // that it lost. What guards data is the fence of each append, its expected
@@ -25,10 +26,12 @@ const DefaultTTL = 3 * time.Second
 
 // Keeper hands out leases to this process.
 type Keeper struct {
-	kv  jetstream.KeyValue
-	id  string
-	ttl time.Duration
-	log *slog.Logger
+	js       jetstream.JetStream
+	kv       jetstream.KeyValue
+	id       string
+	ttl      time.Duration
+	replicas int
+	log      *slog.Logger
 }
 
 // Open makes the bucket if it is missing. id names this process in what
@@ -44,7 +47,7 @@ func Open(ctx context.Context, js jetstream.JetStream, id string, ttl time.Durat
 	if err != nil {
 		return nil, fmt.Errorf("open the lease bucket: %w", err)
 	}
-	return &Keeper{kv: kv, id: id, ttl: ttl, log: log}, nil
+	return &Keeper{js: js, kv: kv, id: id, ttl: ttl, replicas: replicas, log: log}, nil
 }
 
 // Hold calls work whenever this process holds the lease, with a context that

@@ -132,6 +132,11 @@ func (s *slot) lose(err error) {
 		l.cancel()
 	}
 	s.mu.Unlock()
+	if s.w.share != nil && errors.Is(err, attemptlog.ErrFenced) {
+		s.w.cfg.Logger.Warn("another worker has the slot; this one stops working on it", "slot", s.n)
+		s.w.giving.Go(func() { s.w.forfeit(s) })
+		return
+	}
 	s.w.fail(err)
 }
 

@@ -39,6 +39,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
+	"github.com/rollcallhq/rollcall/pkg/lease"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 )
@@ -62,6 +63,9 @@ type Config struct {
 	Log eventlog.Source
 	// JetStream has the streams EVENTS and ATTEMPTS.
 	JetStream jetstream.JetStream
+	// Leases divides the slots among several workers; nil if this one is alone,
+	// and then all are its own.
+	Leases *lease.Keeper
 	// Unseal opens an endpoint's sealed signing secret: the text whsec_….
 	Unseal func(sealed []byte) ([]byte, error)
 	// Client sends; the worker does not close it.
@@ -135,6 +139,15 @@ type Worker struct {
 	// the next is written. Set before the slots begin.
 	checkpointSize int
 
+	// share is this worker's part of the slots, nil if all are its own. sharing is
+	// its goroutine, which outlives life; giving are those that end slots.
+	share           *lease.Share
+	stopSharing     context.CancelFunc
+	sharing, giving sync.WaitGroup
+	seats           sync.Mutex
+	taken           [attempts.Slots]uint64 // the turn in which each was taken, 0 if it was not; under seats
+	turn            uint64                 // under seats
+
 	// life is the context of everything but attempts; flights that of attempts
 	// and of their records, which outlive it while the worker stops.
 	life, flights   context.Context
@@ -173,6 +186,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err := w.start(ctx); err != nil {
 		w.stop()
 		w.abort()
+		w.running.Wait()
 		return errors.Join(err, w.close())
 	}
 	return nil
@@ -192,8 +206,10 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	if w.fold, err = openFold(ctx, w.cfg); err != nil {
 		return err
 	}
-	if err := w.recoverSlots(ctx); err != nil {
-		return err
+	if w.cfg.Leases == nil {
+		if err := w.recoverSlots(ctx); err != nil {
+			return err
+		}
 	}
 	w.feed = newFeed(w)
 	// The endpoints as of now, so that no slot forgets one that the file misses.
@@ -212,7 +228,19 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	w.running.Go(w.sweep)
 	w.running.Go(w.watch)
 	w.running.Go(w.trim)
+	if w.cfg.Leases == nil {
+		w.ready.Store(true)
+		return nil
+	}
+	share, err := w.cfg.Leases.Share(ctx, ShareKey, attempts.Slots, shared{w})
+	if err != nil {
+		return err
+	}
+	w.share = share
 	w.ready.Store(true)
+	sharing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stopSharing = stop
+	w.sharing.Go(func() { w.share.Run(sharing) })
 	return nil
 }
 
@@ -281,6 +309,9 @@ func (w *Worker) changed(id string, ep *endpoint) {
 // What is not answered by then is sent again by whoever has the slot next.
 const stopPatience = 5 * time.Second
 
+// partPatience is how long a worker that stops tries to tell the others.
+const partPatience = 2 * time.Second
+
 // Stop starts no more attempts, waits a few seconds for those in flight,
 // records what came of them, and returns. It may be called twice, and before
 // Start.
@@ -299,15 +330,37 @@ func (w *Worker) Stop() error {
 		s.mu.Lock()
 		s.mu.Unlock() //nolint:staticcheck // whoever began something before is counted by now
 	}
+	if w.share != nil {
+		w.share.Leave()
+	}
 	w.stop()
 	w.running.Wait()
 	var leaving sync.WaitGroup
-	for _, s := range w.held() {
-		leaving.Go(s.leave)
+	for n := range w.slots {
+		switch s := w.slots[n].Load(); {
+		case w.share != nil:
+			leaving.Go(func() { w.give(n) })
+		case s != nil:
+			leaving.Go(s.leave)
+		}
 	}
 	leaving.Wait()
+	w.partWith()
 	w.abort()
 	return w.close()
+}
+
+// partWith waits until the others know that this worker has left, if they can be
+// told.
+func (w *Worker) partWith() {
+	if w.share == nil {
+		return
+	}
+	patience := time.AfterFunc(partPatience, w.stopSharing)
+	w.sharing.Wait()
+	patience.Stop()
+	w.stopSharing()
+	w.giving.Wait()
 }
 
 func (w *Worker) close() error {
@@ -324,6 +377,18 @@ func (w *Worker) fail(err error) {
 	}
 	w.cfg.Logger.Error("webhooks are no longer delivered", "error", err)
 	w.stats.failure.CompareAndSwap(nil, &err)
+}
+
+// Ready returns why the worker cannot deliver now: what Err says, or that it does
+// not share the slots with the others yet, or could not renew its share.
+func (w *Worker) Ready() error {
+	if err := w.Err(); err != nil {
+		return err
+	}
+	if w.share != nil && !w.share.Valid() {
+		return errors.New("delivery: this worker has no part of the slots yet, or could not renew it; see whether NATS can be reached")
+	}
+	return nil
 }
 
 // Err returns why the worker, or one of its slots, no longer delivers; nil

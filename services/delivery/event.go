@@ -21,8 +21,10 @@ const eventsStream = "EVENTS"
 const (
 	askTimeout   = 5 * time.Second
 	consumerIdle = time.Minute
-	// readAhead bounds what one reader fetches ahead, in bytes.
-	readAhead = 4 << 20
+	// readAhead and readEvents bound what one reader fetches ahead, in bytes and
+	// events: for a bound in bytes alone the library sets 8 MB aside.
+	readAhead  = 4 << 20
+	readEvents = 2048
 )
 
 // event is a message of EVENTS.
@@ -120,7 +122,7 @@ func (s *eventStream) read(ctx context.Context, after uint64, each func(*event) 
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(readAhead))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(readEvents, readAhead))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,10 @@ func (w *Worker) Kill() {
 	defer w.mu.Unlock()
 	w.ended = true
 	w.stopping.Store(true)
+	if w.share != nil {
+		w.stopSharing()
+		w.sharing.Wait()
+	}
 	w.abort()
 	held := w.held()
 	for _, s := range held {
@@ -16,6 +20,7 @@ func (w *Worker) Kill() {
 	}
 	w.stop()
 	w.running.Wait()
+	w.giving.Wait()
 	w.inFlight.Wait()
 	for _, s := range held {
 		<-s.committed

@@ -34,6 +34,9 @@ type fold struct {
 	rows  *directory.Overlay
 	saved time.Time
 
+	// telling is held while a change is told of and noted.
+	telling sync.Mutex
+
 	mu        sync.Mutex
 	at        readmodel.Checkpoint
 	moved     chan struct{} // closed and replaced when at moves
@@ -102,6 +105,15 @@ func (f *fold) wait(ctx context.Context, seq uint64) error {
 		case <-moved:
 		}
 	}
+}
+
+// reach returns when everything is folded that the log holds now.
+func (f *fold) reach(ctx context.Context) error {
+	tail, err := f.source.Tail(ctx)
+	if err != nil {
+		return err
+	}
+	return f.wait(ctx, tail)
 }
 
 func (f *fold) each(do func(*endpoint)) {
@@ -222,6 +234,8 @@ func (f *fold) apply(e eventlog.Entry, at readmodel.Checkpoint, changed func(str
 			return err
 		}
 	}
+	f.telling.Lock()
+	defer f.telling.Unlock()
 	for id, ep := range touched {
 		changed(id, ep)
 	}

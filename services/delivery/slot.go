@@ -43,7 +43,8 @@ type slot struct {
 	ctx       context.Context
 	cancel    context.CancelFunc
 	flying    sync.WaitGroup // attempts under way
-	committed chan struct{}  // closed when commit has ended
+	left      sync.Once
+	committed chan struct{} // closed when commit has ended
 }
 
 // pending is a record on its way into a frame.
@@ -171,7 +172,9 @@ func (s *slot) begin(f *feed) {
 	}
 }
 
-func (s *slot) stopped() bool { return s.fenced || s.leaving || s.w.stopping.Load() }
+func (s *slot) stopped() bool {
+	return s.fenced || s.leaving || s.w.stopping.Load() || s.w.share != nil && !s.w.share.Valid()
+}
 
 // may reports whether an attempt of the slot may start.
 func (s *slot) may() bool { return s.begun && !s.stopped() && len(s.pending) < maxPending }
@@ -195,7 +198,9 @@ func (s *slot) signal() {
 
 // leave ends the slot in an orderly way: no more attempts start, those under way
 // are waited for within a bound, and what came of them is recorded.
-func (s *slot) leave() {
+func (s *slot) leave() { s.left.Do(s.end) }
+
+func (s *slot) end() {
 	s.mu.Lock()
 	s.leaving = true
 	begun := s.begun

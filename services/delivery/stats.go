@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
+	"github.com/rollcallhq/rollcall/pkg/lease"
 )
 
 // stats are the worker's own counters.
@@ -27,6 +28,8 @@ type Stats struct {
 	Took time.Duration
 	// Frames and Records were appended to ATTEMPTS; Checkpoints are complete.
 	Frames, Records, Checkpoints uint64
+	// Slots are this worker's now.
+	Slots []int
 	// InFlight counts attempts under way.
 	InFlight int
 	// Endpoints are known; Open of them have an open circuit, and Lagging of them
@@ -52,6 +55,7 @@ func (w *Worker) Stats() Stats {
 	}
 	s.Position = w.feed.at.Load()
 	for _, sl := range w.held() {
+		s.Slots = append(s.Slots, sl.n)
 		sl.mu.Lock()
 		for id, l := range sl.lanes {
 			if l.ep == nil {
@@ -87,4 +91,13 @@ func (s *stats) count(r *attempts.Record) {
 		s.dead.Add(1)
 	}
 	s.took.Add(int64(r.Duration))
+}
+
+// Members returns which workers share the slots, as last known to this one; nil
+// if all are its own.
+func (w *Worker) Members() []lease.Member {
+	if !w.ready.Load() || w.share == nil {
+		return nil
+	}
+	return w.share.Members()
 }

@@ -33,6 +33,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// user is the name and password for the server's port.
+const user = "rollcall"
+
 // patience bounds every wait for something that must happen.
 const patience = 30 * time.Second
 
@@ -44,6 +47,7 @@ const (
 // world is a NATS server with the streams, a log with endpoints, and a client.
 type world struct {
 	t      testing.TB
+	server *embedded.Server
 	js     jetstream.JetStream
 	log    *natslog.Log
 	client *egress.Client
@@ -58,7 +62,7 @@ func newWorld(t testing.TB, sizes natslog.Sizes) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	server, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), StoreLimit: 1 << 30, Logger: slog.New(slog.DiscardHandler)})
+	server, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), StoreLimit: 1 << 30, Logger: slog.New(slog.DiscardHandler), Listen: "127.0.0.1:0", User: user, Password: user})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +84,7 @@ func newWorld(t testing.TB, sizes natslog.Sizes) *world {
 		t.Fatal(err)
 	}
 	w := &world{
-		t: t, js: js, log: log, client: egress.NewClient(egress.Options{Insecure: true, Timeout: 3 * time.Second}),
+		t: t, server: server, js: js, log: log, client: egress.NewClient(egress.Options{Insecure: true, Timeout: 3 * time.Second}),
 		path: filepath.Join(t.TempDir(), "delivery.db"), secrets: map[string]webhook.Secret{},
 	}
 	t.Cleanup(w.client.Close)

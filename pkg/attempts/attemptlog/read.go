@@ -11,6 +11,13 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
 
+// A reader fetches ahead this much: frames are large. The number is a bound too,
+// because the library sets the room aside, 8 MB of it for a bound in bytes alone.
+const (
+	aheadFrames = 128
+	aheadBytes  = 8 << 20
+)
+
 // consumerIdle is when the server forgets a reader's consumer by itself.
 const consumerIdle = time.Minute
 
@@ -22,8 +29,7 @@ func (l *Log) read(ctx context.Context, subjects []string, from uint64, each fun
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	// Frames are large: what is fetched ahead is bounded by bytes.
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(8 << 20))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadFrames, aheadBytes))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts/ledger"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
+	"github.com/rollcallhq/rollcall/pkg/lease"
 	"github.com/rollcallhq/rollcall/pkg/seal"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
@@ -24,6 +25,7 @@ type deliverySetup struct {
 	path   string
 	log    eventlog.Log
 	js     jetstream.JetStream
+	leases *lease.Keeper // nil if no other worker can be there
 	keys   *seal.Keys
 	flags  webhookFlags
 	submit submitter
@@ -37,7 +39,7 @@ func startDelivery(ctx context.Context, s *stack, d deliverySetup) (*delivery.Wo
 	}
 	client := egress.NewClient(egress.Options{Insecure: d.flags.WebhookInsecure, Timeout: d.flags.WebhookTimeout})
 	w, err := delivery.New(delivery.Config{
-		Path: d.path, Log: d.log, JetStream: d.js, Client: client, Ladder: ladder, Version: version, Logger: d.logger,
+		Path: d.path, Log: d.log, JetStream: d.js, Leases: d.leases, Client: client, Ladder: ladder, Version: version, Logger: d.logger,
 		Submit: func(ctx context.Context, c directory.Command) error {
 			_, err := d.submit.Submit(ctx, directory.Request{ID: rand.Text(), Actor: "system", Command: c})
 			return err

@@ -75,6 +75,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	}
 
 	metrics := newRegistry()
+	worker.Register(metrics)
 	srv, base, err := startWeb(out, c.httpFlags, metrics, func(ctx context.Context) error {
 		return errors.Join(in.Ready(ctx), p.Err(), worker.Err())
 	})

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/services/delivery"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/projector"
 )
@@ -132,7 +135,7 @@ func (c *deliveryCmd) Validate() error {
 	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate())
 }
 
-// Run sends webhooks.
+// Run sends webhooks, for its part of the endpoints if there are other workers.
 func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
 	s := &stack{log: out.log}
 	defer func() { err = errors.Join(err, s.stop()) }()
@@ -145,21 +148,32 @@ func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	worker, err := startDelivery(ctx, s, deliverySetup{
-		path: c.path("delivery.db"), log: ext.log, js: ext.js, keys: keys, flags: c.webhookFlags, submit: remote{ext.nc}, logger: out.log,
+		path: c.path("delivery.db"), log: ext.log, js: ext.js, leases: ext.leases, keys: keys, flags: c.webhookFlags, submit: remote{ext.nc}, logger: out.log,
 	})
 	if err != nil {
 		return err
 	}
-	srv, base, err := startWeb(out, c.httpFlags, newRegistry(), func(ctx context.Context) error { return errors.Join(worker.Err(), ext.log.Check(ctx)) })
+	metrics := newRegistry()
+	worker.Register(metrics)
+	srv, base, err := startWeb(out, c.httpFlags, metrics, func(ctx context.Context) error { return errors.Join(worker.Ready(), ext.log.Check(ctx)) })
 	if err != nil {
 		return err
 	}
+	srv.Mount(showSlots(worker), "/slots")
 	if err := srv.Serve(); err != nil {
 		return err
 	}
 	s.push(srv.Stop)
 	announceReady(out, base(), srv)
 	return s.waitFor(ctx, srv)
+}
+
+// showSlots answers which workers share the slots, and who holds which.
+func showSlots(w *delivery.Worker) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(rw).Encode(map[string]any{"workers": w.Members()}) // whoever asked has gone
+	})
 }
 
 // splitKeys loads the master key that the split services share. They never make
