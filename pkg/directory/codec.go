@@ -122,6 +122,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[AuditEntry](k, b)
 	case TableEndpoint:
 		return decodeJSON[Endpoint](k, b)
+	case TableReplay:
+		return decodeJSON[Replay](k, b)
 	case TableSigningKey:
 		return decodeJSON[SigningKey](k, b)
 	case TableFanout:

@@ -93,11 +93,15 @@ var folds = map[events.Type]func(*folding) error{
 
 	events.TypeWebhookEndpointCreated:       with(foldEndpointCreated),
 	events.TypeWebhookEndpointUpdated:       with(foldEndpointUpdated),
-	events.TypeWebhookEndpointDeleted:       func(f *folding) error { f.drop(Make(TableEndpoint, f.e.Resource)); return nil },
+	events.TypeWebhookEndpointDeleted:       foldEndpointDeleted,
 	events.TypeWebhookEndpointSecretChanged: with(foldEndpointSecretChanged),
 	events.TypeWebhookEndpointFailing: with(func(f *folding, p events.WebhookEndpointFailing) error {
 		return f.endpoint(func(r *Endpoint) { r.FailingSince, r.Warned = p.Since, p.Level })
 	}),
+
+	events.TypeWebhookReplayRequested: with(foldReplayRequested),
+	events.TypeWebhookReplayCancelled: with(foldReplayCancelled),
+	events.TypeWebhookReplayFinished:  with(foldReplayFinished),
 
 	events.TypeUserCreated: with(foldUserCreated),
 	events.TypeUserUpdated: with(foldUserUpdated),

@@ -26,6 +26,7 @@ const (
 	TableDirectorySecret  Table = 'S' // dir, secret id -> Ref(hash)
 	TableClient           Table = 'c' // client -> *APIClient
 	TableEndpoint         Table = 'e' // endpoint -> *Endpoint
+	TableReplay           Table = 'w' // endpoint, replay -> *Replay
 	TableSigningKey       Table = 'k' // key id -> *SigningKey
 	TableUser             Table = 'u' // dir, user -> *User
 	TableUserName         Table = 'n' // dir, folded userName -> Ref(user)
@@ -142,6 +143,7 @@ const (
 	PrefixSecret       = "sec_"
 	PrefixClient       = "skc_"
 	PrefixEndpoint     = "whe_"
+	PrefixReplay       = "whr_"
 	PrefixSigningKey   = "key_"
 	PrefixUser         = "diruser_"
 	PrefixGroup        = "dirgroup_"

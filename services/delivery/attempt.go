@@ -87,6 +87,9 @@ func (w *Worker) attempt(ctx context.Context, ep *endpoint, f flight) (r egress.
 		"Content-Type":      {"application/json"},
 		"User-Agent":        {"Rollcall/" + w.cfg.Version},
 	}
+	if f.replay != "" {
+		h["Webhook-Replay"] = []string{f.replay}
+	}
 	if limit := time.Duration(ep.TimeLimit) * time.Millisecond; limit > 0 {
 		return w.cfg.Client.PostWithin(ctx, limit, ep.URL, ep.head(h), e.body), false
 	}

@@ -169,6 +169,7 @@ func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
 func (l *lane) recorded(p *pending) {
 	r := &p.record
 	delete(l.unstored, r.Seq)
+	l.replayed(r)
 	switch {
 	case p.closes:
 		l.arm() // everything is due

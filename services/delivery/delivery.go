@@ -8,6 +8,7 @@
 //	fold      LOG    -> endpoints and when their settings applied
 //	feed      EVENTS -> the queues of the endpoints that keep up
 //	lane      one endpoint: its queue, what is in flight, its circuit
+//	replay    a second cursor of a lane, with an end
 //	slot      the lanes of one slot, their timers, and group commits to ATTEMPTS
 //
 // At least once: an endpoint's position moves only with the record of what
@@ -132,6 +133,7 @@ type Worker struct {
 	feed     *feed
 	tokens   *tokens
 	turns    chan struct{}                        // bounds the lanes that read for themselves
+	readers  chan struct{}                        // bounds the replays that read
 	slots    [attempts.Slots]atomic.Pointer[slot] // nil: not this worker's
 	trimming chan struct{}                        // capacity 1: trim now
 	stats    stats
@@ -167,7 +169,7 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	return &Worker{
-		cfg: cfg, tokens: newTokens(cfg.InFlight), turns: make(chan struct{}, maxTurns), trimming: make(chan struct{}, 1),
+		cfg: cfg, tokens: newTokens(cfg.InFlight), turns: make(chan struct{}, maxTurns), readers: make(chan struct{}, maxReaders), trimming: make(chan struct{}, 1),
 	}, nil
 }
 

@@ -19,7 +19,7 @@ import (
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
-	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/services/delivery"
 )
@@ -85,24 +85,13 @@ func TestLadder(t *testing.T) {
 	}
 
 	rc.set(nil)
-	if err := d.Redeliver(t.Context(), "whe_1", ev.seq); err != nil {
-		t.Fatal(err)
-	}
+	w.replay("whr_1", events.WebhookReplayRequested{Endpoint: "whe_1", Kind: directory.ReplayDelivery, EventID: ev.id, Seq: ev.seq})
 	until(t, "the redelivery", func() bool { return d.Stats().Delivered == 1 })
 	if got := rc.requests(); got[4].id != ev.id {
 		t.Errorf("redelivered as %s", got[4].id)
 	}
 	if _, rows := w.rows("whe_1"); len(rows) != 0 {
 		t.Errorf("rows after the redelivery %+v", rows)
-	}
-	for _, tt := range []struct {
-		endpoint string
-		seq      uint64
-		want     fault.Kind
-	}{{"whe_2", ev.seq, fault.NotFound}, {"whe_1", ev.seq + 100, fault.NotFound}} {
-		if err := d.Redeliver(t.Context(), tt.endpoint, tt.seq); fault.KindOf(err) != tt.want {
-			t.Errorf("redeliver %d to %s: %v", tt.seq, tt.endpoint, err)
-		}
 	}
 }
 
@@ -572,9 +561,6 @@ func TestLifecycle(t *testing.T) {
 	}
 	if err := idle.Start(t.Context()); err == nil {
 		t.Error("started after its end")
-	}
-	if err := idle.Redeliver(t.Context(), "whe_1", 1); fault.KindOf(err) != fault.Unavailable {
-		t.Errorf("redeliver: %v", err)
 	}
 	for range 3 {
 		d, err := delivery.New(cfg)

@@ -13,6 +13,8 @@ type endpoint struct {
 	*directory.Endpoint
 	// settings is which events the endpoint wanted when, oldest first.
 	settings []setting
+	// replays are those that the log remembers, in the order of their ids.
+	replays []*directory.Replay
 	// ladder is its own; zero if it has none.
 	ladder webhook.Ladder
 
@@ -66,6 +68,14 @@ func (e *endpoint) wants(ev *event) bool {
 		}
 	}
 	return false
+}
+
+// now returns what the endpoint wants of what is caused now.
+func (e *endpoint) now() webhook.Patterns {
+	if len(e.settings) == 0 {
+		return nil
+	}
+	return e.settings[len(e.settings)-1].patterns
 }
 
 // set returns the settings with one more, unless it says the same as the last.

@@ -35,6 +35,7 @@ type event struct {
 	// logSeq is the frame in LOG that caused it, ordinal the event in it.
 	logSeq, ordinal uint64
 	body            []byte
+	stored          time.Time
 }
 
 // resource returns what the event is about, empty if that cannot be told. The
@@ -52,6 +53,21 @@ func (e *event) resource() string {
 		return ""
 	}
 	return string(rest[:end])
+}
+
+// occurred returns when the event happened: what its body says, else when it was
+// stored. Nothing before that in the body is anybody's free text.
+func (e *event) occurred() time.Time {
+	lead := []byte(`"occurred_at":"`)
+	if i := bytes.Index(e.body, lead); i >= 0 {
+		rest := e.body[i+len(lead):]
+		if end := bytes.IndexByte(rest, '"'); end > 0 && end < 64 {
+			if at, err := time.Parse(time.RFC3339Nano, string(rest[:end])); err == nil {
+				return at
+			}
+		}
+	}
+	return e.stored
 }
 
 // errForeign marks a message that is not a public event as we write them.
@@ -107,6 +123,7 @@ func (s *eventStream) get(ctx context.Context, seq uint64) (*event, error) {
 		return nil, err
 	}
 	e, err := parseEvent(m.Sequence, m.Header, m.Data)
+	e.stored = m.Time
 	if errors.Is(err, errForeign) {
 		return nil, nil
 	}
@@ -148,6 +165,7 @@ func (s *eventStream) read(ctx context.Context, after uint64, each func(*event) 
 		if err != nil {
 			e = &event{seq: meta.Sequence.Stream}
 		}
+		e.stored = meta.Timestamp
 		if !each(e) {
 			return nil
 		}
@@ -157,8 +175,19 @@ func (s *eventStream) read(ctx context.Context, after uint64, each func(*event) 
 // behind returns the sequence behind which all events were caused after the log
 // event with the given ordinal: EVENTS rises in the ordinal, so halving finds it.
 func (s *eventStream) behind(ctx context.Context, ordinal uint64) (uint64, error) {
+	seq, err := s.first(ctx, func(e *event) bool { return e.ordinal > ordinal })
+	if err != nil || seq == 0 {
+		return 0, err
+	}
+	return seq - 1, nil
+}
+
+// first returns the sequence of the first event that is late enough, or the one
+// behind the last if none is, by halving: once an event is late, all behind it
+// are. An empty stream answers 1.
+func (s *eventStream) first(ctx context.Context, late func(*event) bool) (uint64, error) {
 	first, last, err := s.bounds(ctx)
-	if err != nil || last == 0 {
+	if err != nil {
 		return 0, err
 	}
 	lo, hi := max(first, 1), last+1 // the first event that is later is in [lo, hi]
@@ -173,11 +202,11 @@ func (s *eventStream) behind(ctx context.Context, ordinal uint64) (uint64, error
 			}
 			at++
 		}
-		if e == nil || e.ordinal > ordinal {
+		if e == nil || late(e) {
 			hi = mid
 		} else {
 			lo = at
 		}
 	}
-	return lo - 1, nil
+	return lo, nil
 }

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/events/frame"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
@@ -81,7 +83,37 @@ func (f *fold) load() error {
 		f.endpoints[row.ID] = ep
 		return failed == nil
 	})
-	return errors.Join(err, failed)
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	if err := snap.Scan(directory.Make(directory.TableReplay), "", func(k directory.Key, r directory.Row) bool {
+		f.rows.Set(k, r)
+		return true
+	}); err != nil {
+		return err
+	}
+	for id, ep := range f.endpoints {
+		if ep.replays, err = f.replays(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replays returns an endpoint's replays, the oldest first.
+func (f *fold) replays(endpoint string) (list []*directory.Replay, err error) {
+	err = f.rows.Scan(directory.Make(directory.TableReplay, endpoint), "", func(_ directory.Key, r directory.Row) bool {
+		if r, ok := r.(*directory.Replay); ok {
+			list = append(list, r)
+		}
+		return true
+	})
+	return list, err
+}
+
+// about reports whether events of a type change endpoints or their replays.
+func about(t events.Type) bool {
+	return strings.HasPrefix(string(t), "webhook_endpoint.") || strings.HasPrefix(string(t), "webhook_replay.")
 }
 
 // position returns how far the log is folded, and a channel that is closed when
@@ -198,12 +230,12 @@ func (f *fold) read(ctx context.Context, until uint64, changed func(string, *end
 
 // apply folds one frame. Most have nothing about endpoints.
 func (f *fold) apply(e eventlog.Entry, at readmodel.Checkpoint, changed func(string, *endpoint)) error {
-	touched := map[string]*endpoint{}
+	touched, rows := map[string]*endpoint{}, map[directory.Key]directory.Row{}
 	ordinal := e.Frame.Ordinal
 	for _, c := range e.Frame.Commits {
 		for _, ev := range c.Events {
 			ordinal++
-			if !strings.HasPrefix(string(ev.Type), "webhook_endpoint.") {
+			if !about(ev.Type) {
 				continue
 			}
 			changes, err := directory.Evolve(f.rows, ev)
@@ -212,25 +244,21 @@ func (f *fold) apply(e eventlog.Entry, at readmodel.Checkpoint, changed func(str
 			}
 			f.rows.Apply(changes)
 			for _, ch := range changes {
-				id := ch.Key.Last()
-				row, ok := ch.Row.(*directory.Endpoint)
-				if !ok {
-					touched[id] = nil
-					continue
-				}
-				ep := newEndpoint(row)
-				if old := touched[id]; old != nil {
-					ep.settings = old.settings
-				} else if old, ok := f.endpoints[id]; ok { // only this goroutine writes it
-					ep.settings = old.settings
-				}
-				ep.settings = set(ep.settings, ordinal, row)
-				touched[id] = ep
+				rows[ch.Key] = ch.Row
+				f.touch(touched, ch, ordinal)
+			}
+		}
+	}
+	for id, ep := range touched {
+		if ep != nil {
+			var err error
+			if ep.replays, err = f.replays(id); err != nil {
+				return err
 			}
 		}
 	}
 	if len(touched) > 0 || time.Since(f.saved) >= saveEvery {
-		if err := f.save(at, touched); err != nil {
+		if err := f.save(at, rows, touched); err != nil {
 			return err
 		}
 	}
@@ -254,21 +282,37 @@ func (f *fold) apply(e eventlog.Entry, at readmodel.Checkpoint, changed func(str
 	return nil
 }
 
-// save writes endpoints and the place in one transaction.
-func (f *fold) save(at readmodel.Checkpoint, touched map[string]*endpoint) error {
-	f.saved = time.Now()
-	rows := func(yield func(directory.Key, directory.Row) bool) {
-		for id, ep := range touched {
-			var r directory.Row
-			if ep != nil {
-				r = ep.Endpoint
-			}
-			if !yield(directory.Make(directory.TableEndpoint, id), r) {
-				return
-			}
+// touch notes what a change makes of its endpoint.
+func (f *fold) touch(touched map[string]*endpoint, ch directory.Change, ordinal uint64) {
+	id := ch.Key.Last()
+	row, ok := ch.Row.(*directory.Endpoint)
+	switch replay, is := ch.Row.(*directory.Replay); {
+	case is: // the endpoint stays what it is
+		id = replay.Endpoint
+		r, err := f.rows.Get(directory.Make(directory.TableEndpoint, id))
+		if row, ok = r.(*directory.Endpoint); err != nil || !ok {
+			return
 		}
+	case ch.Key.Table() == directory.TableReplay:
+		return // forgotten with its endpoint, or for another
+	case !ok:
+		touched[id] = nil
+		return
 	}
-	return f.store.Change(at, rows, func(tx *bolt.Tx) error {
+	ep := newEndpoint(row)
+	if old := touched[id]; old != nil {
+		ep.settings = old.settings
+	} else if old, ok := f.endpoints[id]; ok { // only the goroutine that folds writes it
+		ep.settings = old.settings
+	}
+	ep.settings = set(ep.settings, ordinal, row)
+	touched[id] = ep
+}
+
+// save writes rows, the settings of endpoints and the place in one transaction.
+func (f *fold) save(at readmodel.Checkpoint, rows map[directory.Key]directory.Row, touched map[string]*endpoint) error {
+	f.saved = time.Now()
+	return f.store.Change(at, maps.All(rows), func(tx *bolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(settingsBucket)
 		if err != nil {
 			return err
@@ -297,7 +341,7 @@ func (f *fold) close() error {
 	f.mu.Lock()
 	at := f.at
 	f.mu.Unlock()
-	return errors.Join(f.save(at, nil), f.store.Close())
+	return errors.Join(f.save(at, nil, nil), f.store.Close())
 }
 
 // pause waits d and reports whether ctx is still alive.

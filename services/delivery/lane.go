@@ -48,6 +48,8 @@ type lane struct {
 	// unstored are attempts that have landed and whose record is not stored yet:
 	// what the state says of them is out of date, so they are not attempted again.
 	unstored map[uint64]struct{}
+	// replays are those that run, by id.
+	replays map[string]*replaying
 	// waits are the deliveries that wait for an attempt, by resource, in order:
 	// only the first of a resource may be attempted.
 	waits   map[string][]uint64
@@ -78,8 +80,8 @@ type lane struct {
 func newLane(s *slot, id string) *lane {
 	l := &lane{
 		slot: s, id: id, unsettled: map[uint64]struct{}{}, inFlight: map[uint64]struct{}{}, byResource: map[string]struct{}{},
-		unstored: map[uint64]struct{}{},
-		waits:    map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
+		unstored: map[uint64]struct{}{}, replays: map[string]*replaying{},
+		waits: map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
 	}
 	l.ctx, l.cancel = context.WithCancel(s.ctx)
 	return l
@@ -294,6 +296,12 @@ func (l *lane) wait(resource string, seq uint64) {
 	}
 	l.waiting++
 	l.waits[resource] = slices.Insert(chain, at, seq)
+}
+
+// waitsFor reports whether a delivery waits for an attempt.
+func (l *lane) waitsFor(resource string, seq uint64) bool {
+	_, found := slices.BinarySearch(l.waits[resource], seq)
+	return found
 }
 
 // unwait notes that it does not any more.

@@ -118,6 +118,7 @@ func (s *slot) install(id string, ep *endpoint) {
 			l.again = append(l.again, first.Seq)
 		}
 	}
+	l.followReplays()
 	l.pump()
 }
 
@@ -167,6 +168,7 @@ func (s *slot) begin(f *feed) {
 		}
 		s.mu.Lock()
 		l.arm()
+		l.followReplays()
 		l.pump()
 		s.mu.Unlock()
 	}

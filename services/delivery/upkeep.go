@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
-	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
 const (
@@ -106,61 +105,4 @@ func (s *slot) trim(ctx context.Context, full bool) (err error) {
 		return nil
 	}
 	return s.w.attempts.Trim(ctx, s.n, keep)
-}
-
-// Redeliver sends an event to an endpoint once more, from the first rung on,
-// whatever became of it before. It returns when that is recorded. seq is the
-// event's sequence in EVENTS.
-//
-// Errors are faults: NotFound, FailedPrecondition (its turn is still to come),
-// Unavailable.
-func (w *Worker) Redeliver(ctx context.Context, endpoint string, seq uint64) error {
-	if !w.ready.Load() {
-		return fault.New(fault.Unavailable, "Webhooks are not delivered by this process now; try again.")
-	}
-	e, err := w.events.get(ctx, seq)
-	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The event could not be read; try again.")
-	}
-	if e == nil {
-		return fault.New(fault.NotFound, "The event is no longer kept.")
-	}
-	s := w.of(endpoint)
-	if s == nil {
-		return fault.New(fault.Unavailable, "Another process delivers to this endpoint; try again.")
-	}
-	done := make(chan struct{})
-	if err := s.redeliver(endpoint, e, done); err != nil {
-		return err
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	case <-s.ctx.Done():
-	}
-	return fault.New(fault.Unavailable, "Whether the redelivery was recorded is not known; look at the delivery and try again.")
-}
-
-func (s *slot) redeliver(endpoint string, e *event, done chan<- struct{}) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l, ok := s.lanes[endpoint]
-	switch {
-	case !ok || l.gone:
-		return fault.New(fault.NotFound, "There is no webhook endpoint %q.", endpoint)
-	case s.stopped():
-		return fault.New(fault.Unavailable, "Webhooks are not delivered by this process now; try again.")
-	case !l.placed || e.seq > l.position() && !l.settled(e.seq):
-		return fault.New(fault.FailedPrecondition, "The event's turn at this endpoint is still to come.")
-	}
-	if _, busy := l.inFlight[e.seq]; busy {
-		return fault.New(fault.FailedPrecondition, "The event is being sent to this endpoint right now.")
-	}
-	now := time.Now()
-	l.wait(e.resource(), e.seq)
-	s.record(pending{lane: l, done: done, record: attempts.Record{
-		Kind: attempts.KindQueued, Endpoint: endpoint, Seq: e.seq, EventID: e.id, EventType: e.typ, Resource: e.resource(), At: now, Due: now,
-	}})
-	return nil
 }

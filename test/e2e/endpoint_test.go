@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 
@@ -79,4 +80,28 @@ func TestAttempts(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestReplay says that an endpoint that is made late gets what happened before,
+// marked and under the same ids, and that the job shows how far it is.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	s := harness.NewServer(t).MustStart()
+	early, late := harness.NewReceiver(t), harness.NewReceiver(t)
+	s.API.Endpoint(t, early, nil)
+	s.API.Tenant(t, s.SCIM, "replay.example", "OKTA")
+	early.Await(t, soon, "the directory", func(d harness.Delivery) bool { return d.Type == string(public.DirectoryEnabled) })
+	path := "/api/v1/webhook_endpoints/" + s.API.Endpoint(t, late, nil) + "/replays"
+	id, _ := s.API.Must(t, http.StatusCreated, http.MethodPost, path, map[string]any{"range": map[string]any{"since": "2020-01-01T00:00:00Z"}, "event_types": []string{"organization.*"}}).At("replay.id").(string)
+	harness.Eventually(t, soon, "the end of the replay", func() error {
+		m, _ := s.API.Must(t, http.StatusOK, http.MethodGet, path+"/"+id, nil).At("replay").(map[string]any)
+		if m["status"] != "FINISHED" || m["queued"] == 0.0 || m["queued"] != m["delivered"] {
+			return fmt.Errorf("it is %v", m)
+		}
+		return nil
+	})
+	want, _ := early.Sums()
+	if got, _ := late.Sums(); !maps.Equal(got, want) {
+		t.Errorf("the late receiver got %d events, the early one %d", len(got), len(want))
+	}
 }

@@ -282,6 +282,9 @@ func (c Commands) Administrative() directory.Command {
 		if c.chance("delete endpoint") {
 			return directory.DeleteWebhookEndpoint{ID: c.any(directory.TableEndpoint)}
 		}
+		if c.chance("replay") {
+			return c.replay(c.any(directory.TableEndpoint))
+		}
 		return directory.ChangeWebhookSecret{ID: c.any(directory.TableEndpoint), WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(c.pick("sealed", names))}}
 	default:
 		if c.chance("delete client") {
@@ -304,6 +307,18 @@ func (c Commands) client() directory.Command {
 		return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz", Scopes: scopes, Organization: c.any(directory.TableOrganization)}
 	}
 	return directory.CreateAPIClient{Name: c.pick("client", names), Hash: c.W.Secret(), Suffix: "wxyz", Scopes: scopes}
+}
+
+// replay draws what happens to an endpoint's replays.
+func (c Commands) replay(endpoint string) directory.Command {
+	id := c.any(directory.TableReplay, endpoint)
+	switch c.pick("replay", []string{"request", "cancel", "finish"}) {
+	case "cancel":
+		return directory.CancelWebhookReplay{Endpoint: endpoint, ID: id}
+	case "finish":
+		return directory.FinishWebhookReplay{ID: id, WebhookReplayFinished: events.WebhookReplayFinished{Endpoint: endpoint, Queued: 2, Delivered: 1, Dead: 1}}
+	}
+	return directory.RequestWebhookReplay{WebhookReplayRequested: events.WebhookReplayRequested{Endpoint: endpoint, Kind: directory.ReplayDelivery, EventID: "evt_1", Seq: 1}}
 }
 
 // mappings draws an attribute mapping whose sources now and then lead somewhere.

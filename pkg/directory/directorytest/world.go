@@ -186,7 +186,7 @@ func Rows(t TB, v directory.View) map[directory.Key]string {
 var Tables = []directory.Table{
 	directory.TableEnvironment, directory.TableOrganization, directory.TableOrganizationName, directory.TableDomain, directory.TableDomainName,
 	directory.TableDirectory, directory.TableOrgDirectory, directory.TableSecret, directory.TableDirectorySecret, directory.TableClient,
-	directory.TableEndpoint, directory.TableSigningKey, directory.TableUser, directory.TableUserName, directory.TableUserExternal,
+	directory.TableEndpoint, directory.TableReplay, directory.TableSigningKey, directory.TableUser, directory.TableUserName, directory.TableUserExternal,
 	directory.TableUserEmail, directory.TableUserDisplay, directory.TableGroup, directory.TableGroupDisplay, directory.TableGroupExternal,
 	directory.TableMember, directory.TableMemberOf, directory.TableCounts, directory.TableFanout,
 	directory.TableUserChunk, directory.TableGroupChunk,

@@ -107,6 +107,26 @@ func (d deliveries) Health(ctx context.Context, ep *directory.Endpoint, since ti
 	}, nil
 }
 
+// Replays implements api.Deliveries.
+func (d deliveries) Replays(ctx context.Context, endpoint string) (map[string]api.ReplayProgress, error) {
+	if err := d.current(ctx); err != nil {
+		return nil, err
+	}
+	list, err := d.ledger.Replays(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]api.ReplayProgress, len(list))
+	for _, p := range list {
+		looked := 1.0
+		if !p.Read {
+			looked = float64(p.Position+1-p.First) / float64(p.End+1-p.First)
+		}
+		all[p.ID] = api.ReplayProgress{Looked: looked, Queued: p.Queued, Skipped: p.Skipped, Delivered: p.Delivered, Dead: p.Dead}
+	}
+	return all, nil
+}
+
 // behind counts the events behind a position that an endpoint wants. The server
 // counts them: what a consumer there would get.
 func (d deliveries) behind(ctx context.Context, ep *directory.Endpoint, position uint64) (int, error) {
@@ -160,7 +180,7 @@ func deliveryEvent(id string) (event string, seq uint64, ok bool) {
 
 func shown(d ledger.Delivery) api.Delivery {
 	out := api.Delivery{
-		ID: deliveryID(d.EventID, d.Seq), EventID: d.EventID, EventType: d.EventType, Created: d.Since,
+		ID: deliveryID(d.EventID, d.Seq), EventID: d.EventID, Seq: d.Seq, EventType: d.EventType, Created: d.Since,
 		Status: api.DeliveryStatus(d.Status.String()), Attempts: d.Attempts, NextAttempt: d.Due,
 	}
 	for _, a := range d.Log() {

@@ -138,6 +138,12 @@ var rules = map[string]map[string]rule{
 		"GetDelivery":           reads,
 		"ListDeliveryAttempts":  reads,
 	},
+	rollcallv1.WebhookReplayService_ServiceDesc.ServiceName: {
+		"CreateWebhookReplay": creates,
+		"ListWebhookReplays":  reads,
+		"GetWebhookReplay":    reads,
+		"CancelWebhookReplay": writes,
+	},
 	rollcallv1.DirectoryPolicyService_ServiceDesc.ServiceName: {
 		"GetPolicy":    reads.in("organization_id"),
 		"UpdatePolicy": writes.in("organization_id"),

@@ -31,6 +31,11 @@ type Deliveries interface {
 	//
 	// Errors: fault.Unavailable.
 	Health(ctx context.Context, ep *directory.Endpoint, since time.Time) (EndpointHealth, error)
+	// Replays returns how far the replays of an endpoint are that were begun, by
+	// their ids.
+	//
+	// Errors: fault.Unavailable.
+	Replays(ctx context.Context, endpoint string) (map[string]ReplayProgress, error)
 }
 
 // DeliveryQuery chooses deliveries to one endpoint. What is zero chooses all.
@@ -87,6 +92,7 @@ const (
 type Delivery struct {
 	ID        string
 	EventID   string
+	Seq       uint64 // where the event is in EVENTS
 	EventType string
 	Status    DeliveryStatus
 	Created   time.Time

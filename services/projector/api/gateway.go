@@ -47,6 +47,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	organizations.RegisterOrganizationServiceServer(conn, s.organizations)
 	roles.RegisterRolesServiceServer(conn, s.roles)
 	rollcallv1.RegisterWebhookEndpointServiceServer(conn, s.endpoints)
+	rollcallv1.RegisterWebhookReplayServiceServer(conn, s.replays)
 	rollcallv1.RegisterDirectoryPolicyServiceServer(conn, s.policies)
 	rollcallv1.RegisterDirectoryAccessServiceServer(conn, s.access)
 	rollcallv1.RegisterDirectorySchemaServiceServer(conn, s.schemas)
@@ -62,6 +63,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		organizations.RegisterOrganizationServiceHandlerClient(ctx, mux, organizations.NewOrganizationServiceClient(conn)),
 		roles.RegisterRolesServiceHandlerClient(ctx, mux, roles.NewRolesServiceClient(conn)),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookEndpointServiceClient(conn)),
+		rollcallv1.RegisterWebhookReplayServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookReplayServiceClient(conn)),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryPolicyServiceClient(conn)),
 		rollcallv1.RegisterDirectoryAccessServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryAccessServiceClient(conn)),
 		rollcallv1.RegisterDirectorySchemaServiceHandlerClient(ctx, mux, rollcallv1.NewDirectorySchemaServiceClient(conn)),
@@ -78,7 +80,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 // created answers 201 where the documented API does.
 func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	switch m.(type) {
-	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateApiClientResponse,
+	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateWebhookReplayResponse, *rollcallv1.CreateApiClientResponse,
 		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse:
 		w.WriteHeader(http.StatusCreated)
 	}

@@ -17,6 +17,7 @@ const (
 	listGroups        listKind = 'g'
 	listEndpoints     listKind = 'e'
 	listDeliveries    listKind = 'd'
+	listReplays       listKind = 'r'
 	listSyncLog       listKind = 's'
 	listPermissions   listKind = 'p'
 	listClients       listKind = 'c'

@@ -56,6 +56,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(organizationsconnect.NewOrganizationServiceHandler(s.organizations, options...))
 	serve(rolesconnect.NewRolesServiceHandler(s.roles, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))
+	serve(rollcallv1connect.NewWebhookReplayServiceHandler(s.replays, options...))
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))
 	serve(rollcallv1connect.NewDirectoryAccessServiceHandler(s.access, options...))
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))

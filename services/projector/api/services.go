@@ -17,6 +17,7 @@ type services struct {
 	directories   *directoryService
 	domains       *domainService
 	endpoints     *endpointService
+	replays       *replayService
 	policies      *policyService
 	access        *accessService
 	events        *eventsService
@@ -34,6 +35,7 @@ func newServices(c *core) services {
 		directories:   &directoryService{core: c},
 		domains:       &domainService{core: c},
 		endpoints:     &endpointService{core: c},
+		replays:       &replayService{core: c},
 		policies:      &policyService{core: c},
 		access:        &accessService{core: c},
 		events:        &eventsService{core: c},
@@ -68,6 +70,11 @@ type domainService struct {
 
 type endpointService struct {
 	rollcallv1.UnimplementedWebhookEndpointServiceServer
+	core *core
+}
+
+type replayService struct {
+	rollcallv1.UnimplementedWebhookReplayServiceServer
 	core *core
 }
 

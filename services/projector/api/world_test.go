@@ -408,6 +408,8 @@ type deliveries struct {
 	// asked is the last query, health what is answered.
 	asked  api.DeliveryQuery
 	health api.EndpointHealth
+	// replays is how far they are.
+	replays map[string]api.ReplayProgress
 }
 
 func (d *deliveries) List(_ context.Context, q api.DeliveryQuery) (api.DeliveryPage, error) {
@@ -440,6 +442,12 @@ func (d *deliveries) Get(_ context.Context, _, id string) (api.Delivery, error) 
 		}
 	}
 	return api.Delivery{}, fault.New(fault.NotFound, "There is no delivery %q.", id)
+}
+
+func (d *deliveries) Replays(context.Context, string) (map[string]api.ReplayProgress, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.replays, nil
 }
 
 func (d *deliveries) Health(context.Context, *directory.Endpoint, time.Time) (api.EndpointHealth, error) {
