@@ -20,8 +20,9 @@ var ErrUnavailable = errors.New("requestlog: the stream REQUESTS is unavailable"
 const (
 	// consumerIdle is when the server forgets a reader's consumer by itself.
 	consumerIdle = time.Minute
-	// pullBytes bounds what a reader fetches ahead.
-	pullBytes = 4 << 20
+	// pullMessages and pullBytes bound what a reader fetches ahead. Without the
+	// first, nats.go sets aside a channel for a million messages.
+	pullMessages, pullBytes = 512, 4 << 20
 )
 
 // Log reads the stream. It is safe for concurrent use and needs no closing.
@@ -58,7 +59,7 @@ func (l *Log) Follow(ctx context.Context, after uint64, each func(synclog.Stored
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(pullBytes))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
