@@ -94,6 +94,7 @@ type Cluster struct {
 	Ingresses []*Process
 	Projector *Process
 	Delivery  *Process
+	service   func(name, command string, more ...string) *Process
 	data      string
 }
 
@@ -108,7 +109,7 @@ func NewCluster(t testing.TB, flags ...string) *Cluster {
 	if b, err := exec.CommandContext(t.Context(), Rollcall(t), "key", key).CombinedOutput(); err != nil {
 		t.Fatalf("make a master key: %v\n%s", err, b)
 	}
-	service := func(name, command string, more ...string) *Process {
+	c.service = func(name, command string, more ...string) *Process {
 		return newProcess(t, name, Rollcall(t), c.Secrets, func(addr string) []string {
 			return append([]string{
 				command, "--data", filepath.Join(c.data, name), "--listen", addr, "--nats-url", "nats://" + c.NATS.Addr, "--master-key-file", key,
@@ -116,14 +117,19 @@ func NewCluster(t testing.TB, flags ...string) *Cluster {
 		})
 	}
 	scim := append([]string{"--scim-rate-limit", "0", "--lease-ttl", "1s"}, c.credentials()...)
-	c.Ingresses = []*Process{service("ingress-1", "ingress", scim...), service("ingress-2", "ingress", scim...)}
-	c.Projector = service("projector", "projector", "--webhook-insecure")
-	c.Delivery = service("delivery", "delivery", append([]string{"--webhook-insecure"}, flags...)...)
+	c.Ingresses = []*Process{c.service("ingress-1", "ingress", scim...), c.service("ingress-2", "ingress", scim...)}
+	c.Projector = c.service("projector", "projector", "--webhook-insecure")
+	c.Delivery = c.Worker("delivery", flags...)
 	for _, p := range c.Services() {
 		p.MustStart()
 	}
 	c.API.Base, c.SCIM = c.Projector.URL(), c.Ingresses[0].URL()
 	return c
+}
+
+// Worker prepares one more delivery worker. The name is that of its folder.
+func (c *Cluster) Worker(name string, flags ...string) *Process {
+	return c.service(name, "delivery", append([]string{"--webhook-insecure"}, flags...)...)
 }
 
 // Services returns the processes that are Rollcall's.
@@ -132,7 +138,10 @@ func (c *Cluster) Services() []*Process {
 }
 
 // ReadModel is the projector's file.
-func (c *Cluster) ReadModel() string { return filepath.Join(c.data, "projector", "projector.db") }
+func (c *Cluster) ReadModel() string { return filepath.Join(c.Folder("projector"), "projector.db") }
+
+// Folder is where a service has its files.
+func (c *Cluster) Folder(name string) string { return filepath.Join(c.data, name) }
 
 // Streams opens the streams that the services share.
 func (c *Cluster) Streams(ctx context.Context, t testing.TB) *Streams {

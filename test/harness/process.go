@@ -179,6 +179,21 @@ func (p *Process) Kill() {
 	}
 }
 
+// Pause stops the program where it is; Resume lets it go on.
+func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
+
+// Resume ends a pause.
+func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(sig syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return fmt.Errorf("%s does not run", p.Name)
+	}
+	return p.cmd.Process.Signal(sig)
+}
+
 // Stop ends the program in an orderly way. Stopping what does not run is fine.
 func (p *Process) Stop() error {
 	ended, err := p.end(syscall.SIGTERM)

@@ -96,9 +96,9 @@ func (s *Streams) Log(ctx context.Context, f func(eventlog.Entry) error) error {
 
 // Public is one message of EVENTS, or what one has to be.
 type Public struct {
-	ID, Type string
-	Number   uint64
-	Body     []byte
+	ID, Type, Organization string
+	Number                 uint64
+	Body                   []byte
 }
 
 // Expected folds LOG and calls f with each public event that it causes, in
@@ -126,7 +126,7 @@ func (s *Streams) Expected(ctx context.Context, view func(directory.View, events
 					if err != nil {
 						return err
 					}
-					if err := f(Public{ID: a.Number.ID(), Type: string(a.Type), Number: uint64(a.Number), Body: body}); err != nil {
+					if err := f(Public{ID: a.Number.ID(), Type: string(a.Type), Organization: a.Organization, Number: uint64(a.Number), Body: body}); err != nil {
 						return err
 					}
 				}
@@ -174,7 +174,8 @@ func (s *Streams) Events(ctx context.Context, f func(Public) error) error {
 		}
 		last = n
 		if err := f(Public{
-			ID: m.Headers().Get(public.HeaderEventID), Type: m.Headers().Get(public.HeaderEventType), Number: n, Body: m.Data(),
+			ID: m.Headers().Get(public.HeaderEventID), Type: m.Headers().Get(public.HeaderEventType),
+			Organization: m.Headers().Get(public.HeaderOrganization), Number: n, Body: m.Data(),
 		}); err != nil {
 			return err
 		}

@@ -30,33 +30,21 @@ const (
 
 // load is what runs against an installation.
 type load struct {
-	in       harness.Installation
-	receiver *harness.Receiver
-	tenants  []*harness.Tenant
-	writers  []*writer
-	wait     sync.WaitGroup
-	cancel   context.CancelFunc
-	heard    sync.Map // the tokens that the receiver got
+	in          harness.Installation
+	subscribers []*subscriber // the first gets everything
+	tenants     []*harness.Tenant
+	writers     []*writer
+	wait        sync.WaitGroup
+	cancel      context.CancelFunc
+	heard       sync.Map // the tokens that the first subscriber got
 }
 
 // begin makes the directories and starts the writers; doors are the processes
 // that take SCIM.
 func begin(t *testing.T, in harness.Installation, doors []string) *load {
 	t.Helper()
-	l := &load{in: in, receiver: harness.NewReceiver(t)}
-	in.API.Endpoint(t, l.receiver, nil)
-	l.receiver.Lean(func(d harness.Delivery) { tokensIn(d.Body, func(k token) { l.heard.Store(k, true) }) })
-	// Now and then the receiver fails, so that the ladder is in play.
-	var dice sync.Mutex
-	source := rand.New(rand.NewPCG(1, 1))
-	l.receiver.Answer(func(harness.Delivery) int {
-		dice.Lock()
-		defer dice.Unlock()
-		if source.IntN(200) == 0 {
-			return http.StatusServiceUnavailable
-		}
-		return http.StatusNoContent
-	})
+	l := &load{in: in}
+	l.subscribe(t, &subscriber{name: "all"})
 	ctx, cancel := context.WithCancel(t.Context())
 	l.cancel = cancel
 	for d := range directories {
@@ -70,6 +58,45 @@ func begin(t *testing.T, in harness.Installation, doors []string) *load {
 		l.wait.Go(func() { w.run(ctx) })
 	}
 	return l
+}
+
+// subscribe makes the endpoint and its receiver.
+func (l *load) subscribe(t *testing.T, s *subscriber) {
+	t.Helper()
+	s.receiver = harness.NewReceiver(t)
+	config := map[string]any{"description": s.name}
+	if s.organization != "" {
+		config["organization_id"] = s.organization
+	}
+	if s.typ != "" {
+		config["event_types"] = []string{s.typ}
+	}
+	s.id = l.in.API.Endpoint(t, s.receiver, config)
+	first := len(l.subscribers) == 0
+	s.receiver.Lean(func(d harness.Delivery) {
+		if first {
+			tokensIn(d.Body, func(k token) { l.heard.Store(k, true) })
+		}
+		if s.order != nil {
+			s.order.came(d)
+		}
+	})
+	// Now and then the receiver fails, so that the ladder is in play.
+	var dice sync.Mutex
+	source := rand.New(rand.NewPCG(1, uint64(len(l.subscribers))))
+	s.receiver.Answer(func(d harness.Delivery) int {
+		status := http.StatusNoContent
+		dice.Lock()
+		if source.IntN(200) == 0 {
+			status = http.StatusServiceUnavailable
+		}
+		dice.Unlock()
+		if s.order != nil {
+			s.order.answered(d, status)
+		}
+		return status
+	})
+	l.subscribers = append(l.subscribers, s)
 }
 
 // writer adds one for a directory.
@@ -112,7 +139,13 @@ func (l *load) end(t *testing.T) {
 // verify compares everything; open returns the streams.
 func (l *load) verify(t *testing.T, st stored) {
 	t.Helper()
-	harness.Eventually(t, settle, "every webhook", func() error { return delivered(st, l.receiver) })
+	for _, s := range l.subscribers {
+		harness.Eventually(t, settle, "every webhook", func() error { return s.delivered(st) })
+		if s.order != nil {
+			pairs := s.order.check(t, s.name, st.told[s.id].order)
+			t.Logf("%s: %d events due behind another of their resource", s.name, pairs)
+		}
+	}
 	books := map[string][]*book{}
 	for _, w := range l.writers {
 		promised(t, st, w.book)
@@ -140,8 +173,13 @@ func (l *load) report(t *testing.T, kills int, st stored) {
 		writes += w.writes
 		doubts += len(w.doubts)
 	}
-	_, repeats := l.receiver.Sums()
-	t.Logf("%d kills, %d writes answered, %d in doubt, %d public events, %d webhooks due, %d repeats", kills, writes, doubts, st.events, len(st.told), repeats)
+	due, repeats := 0, 0
+	for _, s := range l.subscribers {
+		_, n := s.receiver.Sums()
+		repeats += n
+		due += len(st.told[s.id].order)
+	}
+	t.Logf("%d kills, %d writes answered, %d in doubt, %d public events, %d webhooks due, %d repeats", kills, writes, doubts, st.events, due, repeats)
 	if writes == 0 || kills == 0 {
 		t.Error("nothing was tried")
 	}
@@ -225,7 +263,7 @@ func TestSoakServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	streams := harness.OpenStore(t.Context(), t, s.Data)
-	st := audit(t.Context(), t, streams)
+	st := l.audit(t.Context(), t, streams)
 	if err := streams.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +294,7 @@ func TestSoakServices(t *testing.T) {
 		}
 	}
 	l.end(t)
-	st := audit(t.Context(), t, c.Streams(t.Context(), t))
+	st := l.audit(t.Context(), t, c.Streams(t.Context(), t))
 	l.verify(t, st)
 	l.report(t, k.kills, st)
 }
