@@ -52,9 +52,8 @@ func (s sequenced) Submit(ctx context.Context, r directory.Request) (uint64, err
 	return res.Seq, err
 }
 
-// newStack starts everything, with directories that take writes and one webhook
-// endpoint for all events at the receiver's address.
-func newStack(b *testing.B, directories int, receiver, secret string) *stack {
+// newStack starts everything, with directories that take writes.
+func newStack(b *testing.B, directories int) *stack {
 	b.Helper()
 	discard := slog.New(slog.DiscardHandler)
 	s := &stack{js: server(b)}
@@ -87,10 +86,6 @@ func newStack(b *testing.B, directories int, receiver, secret string) *stack {
 
 	s.org = s.must(b, directory.CreateOrganization{Profile: events.OrganizationProfile{DisplayName: "Bench"}}).(*directory.Organization).ID
 	s.must(b, directory.CreateDomain{Organization: s.org, Domain: "bench.example"})
-	s.must(b, directory.CreateWebhookEndpoint{
-		Config:             events.WebhookEndpointConfig{URL: receiver, EventTypes: []string{"organization.directory.user_*"}, Enabled: true},
-		WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(secret)},
-	})
 	for range directories {
 		id := s.must(b, directory.CreateDirectory{Organization: s.org, Kind: "SCIM"}).(*directory.Directory).ID
 		c := credential.New(credential.PrefixSCIM)
@@ -99,6 +94,15 @@ func newStack(b *testing.B, directories int, receiver, secret string) *stack {
 		s.dirs = append(s.dirs, target{s.base + "/directories/" + id + "/scim/v2", c.Plain})
 	}
 	return s
+}
+
+// subscribe has a receiver get the events of some types.
+func (s *stack) subscribe(b *testing.B, r *receiver, eventTypes ...string) {
+	b.Helper()
+	s.must(b, directory.CreateWebhookEndpoint{
+		Config:             events.WebhookEndpointConfig{URL: r.url, EventTypes: eventTypes, Enabled: true},
+		WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(r.secret)},
+	})
 }
 
 func (s *stack) must(b *testing.B, c directory.Command) directory.Row {

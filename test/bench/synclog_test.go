@@ -31,7 +31,8 @@ import (
 func BenchmarkSyncLog(b *testing.B) {
 	const callers = 32
 	r := newReceiver(b)
-	s := newStack(b, 50, r.url, r.secret)
+	s := newStack(b, 50)
+	s.subscribe(b, r, "organization.directory.user_*")
 	quiet := slog.New(slog.DiscardHandler)
 	h, err := history.Open(filepath.Join(b.TempDir(), "synclog.db"), requestlog.New(s.js), quiet)
 	check(b, err)
