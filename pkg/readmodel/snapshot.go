@@ -16,13 +16,13 @@ type Snapshot struct {
 	buckets [tableLetters]*bolt.Bucket // as far as they were used
 }
 
-// tableLetters is the span of the letters that name tables, 'A' to 'z'.
-const tableLetters = 'z' - 'A' + 1
+// tableLetters is the span of the characters that name tables, '0' to 'z'.
+const tableLetters = 'z' - '0' + 1
 
 // bucket returns a table's bucket, nil if there is none. A read transaction
 // would look it up by name each time.
 func (s *Snapshot) bucket(table byte) *bolt.Bucket {
-	i := int(table) - 'A'
+	i := int(table) - '0'
 	if i < 0 || i >= tableLetters {
 		return nil
 	}

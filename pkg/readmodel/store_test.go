@@ -3,7 +3,9 @@ package readmodel_test
 import (
 	"errors"
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -254,5 +256,42 @@ func TestLocked(t *testing.T) {
 	open(t, path)
 	if _, err := readmodel.Open(path); !errors.Is(err, readmodel.ErrLocked) {
 		t.Errorf("a file in use answers %v, want ErrLocked", err)
+	}
+}
+
+// TestEveryTable says that a row is found whatever character names its table.
+func TestEveryTable(t *testing.T) {
+	t.Parallel()
+	rows := map[directory.Key]directory.Row{}
+	for c := byte('0'); c <= 'z'; c++ {
+		if c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' {
+			rows[directory.Make(directory.Table(c), "x")] = nil
+		}
+	}
+	source, err := os.ReadFile("../directory/key.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`Table = '(.)'`).FindAllSubmatch(source, -1) {
+		if _, ok := rows[directory.Make(directory.Table(m[1][0]), "x")]; !ok {
+			t.Errorf("no store finds rows of the table %q", m[1])
+		}
+	}
+	store := open(t, file(t))
+	k := directory.Make(directory.TableAuditOf, "org", "x")
+	if err := store.Change(at(1), refs(map[directory.Key]directory.Row{k: directory.Ref("")}), nil); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := store.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = snap.Close() }()
+	n := 0
+	if err := snap.Scan(directory.Make(directory.TableAuditOf), "", func(directory.Key, directory.Row) bool { n++; return true }); err != nil || n != 1 {
+		t.Errorf("%d rows are scanned (%v)", n, err)
+	}
+	if r, err := snap.Get(k); r == nil || err != nil {
+		t.Errorf("the row is read as %v (%v)", r, err)
 	}
 }

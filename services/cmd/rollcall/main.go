@@ -2,7 +2,7 @@
 // event log, and tells applications by signed webhooks and an API.
 //
 // This package parses flags, wires the services and runs them; nothing else.
-// One file per command.
+// One file per command. Those that ask a running server are in operate.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/services/cmd/rollcall/operate"
 )
 
 // version is set by the build.
@@ -39,6 +40,8 @@ type cli struct {
 	Demo      demoCmd      `cmd:"" help:"Play identity providers against a running server and verify its webhooks."`
 	ConfigCmd configCmd    `cmd:"" name:"config" help:"Check a configuration."`
 	Key       keyCmd       `cmd:"" help:"Make a master key file for split services."`
+
+	operate.Commands
 }
 
 func main() {
@@ -75,6 +78,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
+	k.Bind(&operate.Output{Stdin: os.Stdin, Stdout: stdout, Stderr: stderr})
 	k.Bind(&output{stdout: stdout, stderr: stderr, log: c.logger(stderr)})
 	if err := k.Run(); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "rollcall:", err)

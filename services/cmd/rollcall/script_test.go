@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ func TestMain(m *testing.M) {
 //
 //	ready ADDRESS   waits until the server there says that it is ready
 //	freeport NAME   sets NAME to a free loopback address
+//	jsonvar NAME …  sets NAME to what is at a path in the JSON on the last stdout
 func TestScript(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -28,6 +31,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready":    ready,
 			"freeport": freePort,
+			"jsonvar":  jsonVar,
 		},
 	})
 }
@@ -63,4 +67,29 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv(args[0], fmt.Sprint(l.Addr()))
 	ts.Check(l.Close())
+}
+
+func jsonVar(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: jsonvar NAME PART...")
+	}
+	var v any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &v))
+	for _, part := range args[1:] {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[part]
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("there is no %s among %d items", part, len(at))
+			}
+			v = at[i]
+		}
+	}
+	text, ok := v.(string)
+	if !ok || text == "" {
+		ts.Fatalf("at %q is no text: %v", args[1:], v)
+	}
+	ts.Setenv(args[0], text)
 }

@@ -1,0 +1,76 @@
+package operate
+
+import (
+	"context"
+
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
+)
+
+type domainCmd struct {
+	Server
+
+	List   domainListCmd   `cmd:"" help:"List an organization's domains."`
+	Create domainCreateCmd `cmd:"" help:"Register one."`
+	Delete domainDeleteCmd `cmd:"" help:"Take one away."`
+}
+
+var domainColumns = []column[*domains.Domain]{
+	{"ID", (*domains.Domain).GetId},
+	{"DOMAIN", (*domains.Domain).GetDomain},
+	{"TYPE", func(d *domains.Domain) string { return d.GetDomainType().String() }},
+	{"STATUS", func(d *domains.Domain) string { return d.GetVerificationStatus().String() }},
+	{"TXT NAME", (*domains.Domain).GetTxtRecordKey},
+	{"TXT VALUE", (*domains.Domain).GetTxtRecordSecret},
+	{"CREATED", func(d *domains.Domain) string { return when(d.GetCreateTime()) }},
+}
+
+type domainListCmd struct {
+	Organization string `arg:"" help:"Id of the organization (org_…)."`
+}
+
+// Run lists domains.
+func (c *domainListCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.domains().ListDomains(ctx, &domains.ListDomainRequest{Identities: &domains.ListDomainRequest_OrganizationId{OrganizationId: c.Organization}})
+		if err != nil {
+			return err
+		}
+		return list(s, out, r.GetDomains(), domainColumns)
+	})
+}
+
+type domainCreateCmd struct {
+	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	Domain       string `arg:"" help:"The domain, such as acme.example."`
+}
+
+// Run registers a domain.
+func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.domains().CreateDomain(ctx, &domains.CreateDomainRequest{
+			Identities: &domains.CreateDomainRequest_OrganizationId{OrganizationId: c.Organization},
+			Domain:     &domains.CreateDomain{Domain: c.Domain},
+		})
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetDomain(), domainColumns)
+	})
+}
+
+type domainDeleteCmd struct {
+	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	Domain       string `arg:"" help:"Id of the domain (dom_…)."`
+}
+
+// Run takes a domain away.
+func (c *domainDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		if _, err := s.domains().DeleteDomain(ctx, &domains.DeleteDomainRequest{
+			Identities: &domains.DeleteDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
+		}); err != nil {
+			return err
+		}
+		return done(s, out, "Deleted %s.", c.Domain)
+	})
+}

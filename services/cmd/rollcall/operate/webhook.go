@@ -1,0 +1,207 @@
+package operate
+
+import (
+	"context"
+	"strconv"
+
+	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
+)
+
+type webhookCmd struct {
+	Server
+
+	List       webhookListCmd       `cmd:"" help:"List endpoints, the oldest first."`
+	Get        webhookGetCmd        `cmd:"" help:"Show one."`
+	Create     webhookCreateCmd     `cmd:"" help:"Add one and show its signing secret once."`
+	Update     webhookUpdateCmd     `cmd:"" help:"Change what is given."`
+	Enable     webhookEnableCmd     `cmd:"" help:"Send to it."`
+	Disable    webhookDisableCmd    `cmd:"" help:"Send nothing to it."`
+	Delete     webhookDeleteCmd     `cmd:"" help:"Delete one. Pending deliveries end with it."`
+	Secret     webhookSecretCmd     `cmd:"" help:"Signing secrets."`
+	Deliveries webhookDeliveriesCmd `cmd:"" help:"List what was sent to an endpoint, the newest first."`
+}
+
+var endpointColumns = []column[*rollcallv1.WebhookEndpoint]{
+	{"ID", (*rollcallv1.WebhookEndpoint).GetId},
+	{"URL", (*rollcallv1.WebhookEndpoint).GetUrl},
+	{"ENABLED", func(e *rollcallv1.WebhookEndpoint) string {
+		if because := e.GetDisabledBecause(); because != "" {
+			return "no (" + because + ")"
+		}
+		return yes(e.GetEnabled())
+	}},
+	{"ORGANIZATION", (*rollcallv1.WebhookEndpoint).GetOrganizationId},
+	{"EVENTS", func(e *rollcallv1.WebhookEndpoint) string { return joined(e.GetEventTypes()) }},
+	{"DESCRIPTION", (*rollcallv1.WebhookEndpoint).GetDescription},
+}
+
+const signingSecret = "The signing secret"
+
+// endpoint is what every webhook endpoint is named by.
+type endpoint struct {
+	Endpoint string `arg:"" help:"Id of the endpoint (whe_…)."`
+}
+
+type webhookListCmd struct {
+	Limit
+	Org string `help:"Only this organization's (org_…)." env:"-"`
+}
+
+// Run lists endpoints.
+func (c *webhookListCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		var all []*rollcallv1.WebhookEndpoint
+		err := c.pages(most, func(size int, token string) (string, int, error) {
+			r, err := s.webhooks().ListWebhookEndpoints(ctx, &rollcallv1.ListWebhookEndpointsRequest{
+				PageSize: uint32(size), PageToken: token, OrganizationId: c.Org, //nolint:gosec // bounded
+			})
+			all = append(all, r.GetEndpoints()...)
+			return r.GetNextPageToken(), len(r.GetEndpoints()), err
+		})
+		if err != nil {
+			return err
+		}
+		return list(s, out, all, endpointColumns)
+	})
+}
+
+type webhookGetCmd struct{ endpoint }
+
+// Run shows an endpoint.
+func (c *webhookGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.webhooks().GetWebhookEndpoint(ctx, &rollcallv1.GetWebhookEndpointRequest{Id: c.Endpoint})
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetEndpoint(), endpointColumns)
+	})
+}
+
+type webhookCreateCmd struct {
+	URL         string   `arg:"" name:"url" help:"Where to send, https."`
+	Type        []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
+	Org         string   `help:"Only events of this organization (org_…)." env:"-"`
+	Description string   `help:"What it is for." env:"-"`
+}
+
+// Run adds an endpoint.
+func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.webhooks().CreateWebhookEndpoint(ctx, &rollcallv1.CreateWebhookEndpointRequest{
+			Url: c.URL, EventTypes: c.Type, OrganizationId: c.Org, Description: c.Description,
+		})
+		if err != nil {
+			return err
+		}
+		return showSecret(s, out, r, r.GetEndpoint(), endpointColumns, signingSecret, r.GetSecret())
+	})
+}
+
+type webhookUpdateCmd struct {
+	endpoint
+	To          string   `help:"Where to send, https." env:"-"`
+	Type        []string `help:"Event types, which replace all." env:"-"`
+	Description string   `help:"What it is for." env:"-"`
+}
+
+// Run changes an endpoint.
+func (c *webhookUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return c.change(ctx, s, out, &rollcallv1.UpdateWebhookEndpointRequest{
+		Url: optional(c.To), EventTypes: c.Type, Description: optional(c.Description),
+	})
+}
+
+func (e endpoint) change(ctx context.Context, s *Server, out *Output, req *rollcallv1.UpdateWebhookEndpointRequest) error {
+	req.Id = e.Endpoint
+	return s.ask(ctx, func() error {
+		r, err := s.webhooks().UpdateWebhookEndpoint(ctx, req)
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetEndpoint(), endpointColumns)
+	})
+}
+
+type webhookEnableCmd struct{ endpoint }
+
+// Run enables an endpoint.
+func (c *webhookEnableCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return c.change(ctx, s, out, &rollcallv1.UpdateWebhookEndpointRequest{Enabled: new(true)})
+}
+
+type webhookDisableCmd struct{ endpoint }
+
+// Run disables an endpoint.
+func (c *webhookDisableCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return c.change(ctx, s, out, &rollcallv1.UpdateWebhookEndpointRequest{Enabled: new(false)})
+}
+
+type webhookDeleteCmd struct{ endpoint }
+
+// Run deletes an endpoint.
+func (c *webhookDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		if _, err := s.webhooks().DeleteWebhookEndpoint(ctx, &rollcallv1.DeleteWebhookEndpointRequest{Id: c.Endpoint}); err != nil {
+			return err
+		}
+		return done(s, out, "Deleted %s.", c.Endpoint)
+	})
+}
+
+type webhookSecretCmd struct {
+	Rotate webhookRotateCmd `cmd:"" help:"Make a new signing secret and show it once."`
+}
+
+type webhookRotateCmd struct {
+	endpoint
+	Overlap
+}
+
+// Run replaces a signing secret.
+func (c *webhookRotateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.webhooks().RotateWebhookSecret(ctx, &rollcallv1.RotateWebhookSecretRequest{Id: c.Endpoint, OverlapSeconds: c.seconds()})
+		if err != nil {
+			return err
+		}
+		return showSecret(s, out, r, r.GetEndpoint(), endpointColumns, signingSecret, r.GetSecret())
+	})
+}
+
+type webhookDeliveriesCmd struct {
+	endpoint
+	Limit
+}
+
+var deliveryColumns = []column[*rollcallv1.Delivery]{
+	{"ID", (*rollcallv1.Delivery).GetId},
+	{"EVENT", (*rollcallv1.Delivery).GetEventId},
+	{"TYPE", (*rollcallv1.Delivery).GetEventType},
+	{"STATUS", (*rollcallv1.Delivery).GetStatus},
+	{"ATTEMPTS", func(d *rollcallv1.Delivery) string { return strconv.Itoa(int(d.GetAttempts())) }},
+	{"LAST", func(d *rollcallv1.Delivery) string { return when(d.GetLastAttemptTime()) }},
+	{"ANSWER", func(d *rollcallv1.Delivery) string {
+		if code := d.GetLastStatusCode(); code != 0 {
+			return strconv.Itoa(int(code))
+		}
+		return d.GetLastError()
+	}},
+	{"NEXT", func(d *rollcallv1.Delivery) string { return when(d.GetNextAttemptTime()) }},
+}
+
+// Run lists deliveries.
+func (c *webhookDeliveriesCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		var all []*rollcallv1.Delivery
+		err := c.pages(most, func(size int, token string) (string, int, error) {
+			r, err := s.webhooks().ListDeliveries(ctx, &rollcallv1.ListDeliveriesRequest{EndpointId: c.Endpoint, PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
+			all = append(all, r.GetDeliveries()...)
+			return r.GetNextPageToken(), len(r.GetDeliveries()), err
+		})
+		if err != nil {
+			return err
+		}
+		return list(s, out, all, deliveryColumns)
+	})
+}
