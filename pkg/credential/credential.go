@@ -1,5 +1,6 @@
 // Package credential makes the secrets that Rollcall hands out once and keeps
-// only as a hash: SCIM bearer secrets and API clients' secrets.
+// only as a hash: SCIM bearer secrets, those of API clients, of portal links and
+// of the sessions that these open.
 //
 //	s := credential.New("rcs_")
 //	show(s.Plain)           // once
@@ -23,6 +24,8 @@ import (
 const (
 	PrefixSCIM   = "rcs_" // a directory's bearer secret
 	PrefixClient = "rca_" // an API client's secret
+	PrefixLink   = "rpl_" // a portal link's secret
+	PrefixPortal = "rps_" // a portal session's secret
 )
 
 // suffixLen is how many of the last characters are kept, to tell secrets apart.

@@ -126,6 +126,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[Replay](k, b)
 	case TableSigningKey:
 		return decodeJSON[SigningKey](k, b)
+	case TablePortalLink:
+		return decodeJSON[PortalLink](k, b)
 	case TableFanout:
 		return decodeJSON[Fanout](k, b)
 	case TableRole:

@@ -68,6 +68,14 @@ var folds = map[events.Type]func(*folding) error{
 
 	events.TypeOrganizationSettingsChanged: with(foldOrganizationSettingsChanged),
 
+	events.TypePortalLinkCreated:  with(foldPortalLinkCreated),
+	events.TypePortalLinkRedeemed: with(foldPortalLinkRedeemed),
+	events.TypePortalLinkDeleted: func(f *folding) error {
+		f.drop(Make(TablePortalLink, f.e.Resource))
+		f.drop(Make(TableOrgPortalLink, f.e.Organization, f.e.Resource))
+		return nil
+	},
+
 	events.TypeDomainCreated: with(foldDomainCreated),
 	events.TypeDomainDeleted: with(foldDomainDeleted),
 
@@ -83,7 +91,7 @@ var folds = map[events.Type]func(*folding) error{
 		return f.directory(func(r *Directory) { r.DirectoryProfile = p.DirectoryProfile })
 	}),
 	events.TypeDirectorySecretExpiring: with(func(f *folding, p events.DirectorySecretExpiring) error {
-		return edit(f, Make(TableSecret, HashKey(p.Hash)), func(r *Secret) { r.Until = p.Until })
+		return edit(f, Make(TableSecret, HashKey(p.Hash)), func(r *Secret) { r.Until, r.Revision = p.Until, f.e.Revision })
 	}),
 	events.TypeDirectoryNetworksAllowed: with(func(f *folding, p events.DirectoryNetworksAllowed) error {
 		return f.directory(func(r *Directory) { r.Networks, r.derived = p.Networks, &settings{} })
@@ -184,6 +192,9 @@ func foldOrganizationDeleted(f *folding, p events.OrganizationDeleted) error {
 	if err := f.dropRolesOf(f.e.Resource); err != nil {
 		return err
 	}
+	if err := f.dropPortalLinks(f.e.Resource, func(*PortalLink) bool { return true }); err != nil {
+		return err
+	}
 	f.drop(Make(TableOrganization, f.e.Resource))
 	if p.ExternalID != "" {
 		f.drop(Make(TableOrganizationName, p.ExternalID))
@@ -231,7 +242,7 @@ func wholePolicy(p events.DirectoryPolicy) events.DirectoryPolicy {
 func foldDirectorySecretCreated(f *folding, p events.DirectorySecretCreated) error {
 	h := HashKey(p.Hash)
 	f.put(Make(TableSecret, h), &Secret{
-		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Hash: p.Hash, Suffix: p.Suffix, Created: f.e.At,
+		ID: f.e.Resource, Organization: f.e.Organization, Directory: f.e.Directory, Hash: p.Hash, Suffix: p.Suffix, Created: f.e.At, Revision: f.e.Revision,
 	})
 	f.refer(h, Make(TableDirectorySecret, f.e.Directory, f.e.Resource))
 	return nil

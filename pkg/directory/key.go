@@ -72,6 +72,9 @@ const (
 	TableRoleMember       Table = '7' // role, org, person -> Ref()
 	TablePersonCounts     Table = '8' // org or empty -> *PersonCounts
 	TablePersonTrail      Table = '9' // person -> *PersonTrail
+	TablePortalLink       Table = 'A' // link -> *PortalLink
+	TableOrgPortalLink    Table = 'B' // org, link -> Ref()
+	TableDomainPending    Table = 'F' // domain id -> Ref(org): domains that wait for their TXT record
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could
@@ -150,6 +153,7 @@ const (
 	PrefixJob          = "job_"
 	PrefixRole         = "role_"
 	PrefixPermission   = "perm_"
+	PrefixPortalLink   = "lnk_"
 )
 
 // prefixOf returns with what the id of a user or group begins.

@@ -70,6 +70,8 @@ type Secret struct {
 	Created      time.Time `json:"created"`
 	// Until is when it ends since another one took its place; zero: never.
 	Until time.Time `json:"until,omitzero"`
+	// Revision counts its events; 0 stands for 1 in rows of earlier versions.
+	Revision uint64 `json:"revision,omitempty"`
 }
 
 // LiveAt reports whether the secret opens its directory at a time.

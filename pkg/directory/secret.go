@@ -182,10 +182,9 @@ func SecretsOf(v View, dir string) (list []*Secret, err error) {
 	return list, nil
 }
 
-// event is the envelope of the secret's next event. A secret that is there was
-// only made.
+// event is the envelope of the secret's next event.
 func (r *Secret) event() events.Event {
-	return events.Event{Organization: r.Organization, Directory: r.Directory, Resource: r.ID, Revision: 2}
+	return events.Event{Organization: r.Organization, Directory: r.Directory, Resource: r.ID, Revision: max(r.Revision, 1) + 1}
 }
 
 // Authenticate finds the directory that a bearer secret opens at a time, by the

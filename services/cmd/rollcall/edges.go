@@ -23,6 +23,7 @@ import (
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
 	"github.com/rollcallhq/rollcall/services/projector"
 	"github.com/rollcallhq/rollcall/services/projector/api"
+	"github.com/rollcallhq/rollcall/services/projector/portal"
 	"github.com/rollcallhq/rollcall/services/web"
 )
 
@@ -73,6 +74,8 @@ type apiSetup struct {
 	commands  submitter
 	keys      *seal.Keys
 	base      string
+	portal    string // where the portal is
+	origins   []string
 	flags     webhookFlags
 	js        jetstream.JetStream
 	path      func(name string) string
@@ -92,7 +95,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	s.push(uses.Stop)
 	h, err := api.New(api.Config{
 		Uses:  clientUses{uses},
-		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base,
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal,
 		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})
@@ -100,6 +103,13 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 		return err
 	}
 	srv.Mount(h, api.Prefixes...)
+	admins, err := portal.New(portal.Config{
+		Model: a.projector, Commands: visible{a.commands, a.projector}, PublicURL: a.portal, Origins: a.origins, Logger: a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	srv.Mount(admins, portal.Prefix)
 	return nil
 }
 

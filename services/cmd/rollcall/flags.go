@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/services/projector/portal"
 )
 
 // dataFlags say where files are.
@@ -128,6 +129,20 @@ func (f *clientFlags) validate() error {
 // eventsFlags bound the public event stream.
 type eventsFlags struct {
 	EventsMaxAge time.Duration `help:"How long public events are kept; 0 is for ever." default:"2160h" env:"ROLLCALL_EVENTS_MAX_AGE"`
+}
+
+// portalFlags say who may show the portal.
+type portalFlags struct {
+	PortalOrigins []string `help:"Origins whose pages may hold the portal in a frame, such as https://app.example.com." placeholder:"ORIGIN" env:"ROLLCALL_PORTAL_ORIGINS"`
+}
+
+func (f *portalFlags) validate() error {
+	for _, o := range f.PortalOrigins {
+		if err := portal.CheckOrigin(o); err != nil {
+			return fmt.Errorf("--portal-origins: %w", err)
+		}
+	}
+	return nil
 }
 
 func exists(path string) bool {

@@ -22,12 +22,13 @@ type serveCmd struct {
 	webhookFlags
 	clientFlags
 	eventsFlags
+	portalFlags
 	StoreLimit int64 `help:"Bytes that the embedded log may take; 80% of the free disk if 0." env:"ROLLCALL_STORE_LIMIT"`
 }
 
 // Validate is called by kong.
 func (c *serveCmd) Validate() error {
-	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate())
+	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate(), c.portalFlags.validate())
 }
 
 // Run starts the services from the log outwards and stops them in reverse.
@@ -84,7 +85,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	}
 	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: in, keys: keys, base: base(), flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
+		projector: p, commands: in, keys: keys, base: base(), portal: base(), origins: c.PortalOrigins, flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
 	}); err != nil {
 		return err
 	}

@@ -71,12 +71,13 @@ type projectorCmd struct {
 	natsFlags
 	webhookFlags
 	eventsFlags
+	portalFlags
 	ScimURL string `help:"Base URL of the ingresses, which SCIM URLs show; the public URL if empty." name:"scim-url" env:"ROLLCALL_SCIM_URL"`
 }
 
 // Validate is called by kong.
 func (c *projectorCmd) Validate() error {
-	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate())
+	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate(), c.portalFlags.validate())
 }
 
 // Run folds the log, emits public events and serves the API.
@@ -110,7 +111,7 @@ func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
 		shown = c.ScimURL
 	}
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, flags: c.webhookFlags, js: ext.js, path: c.path, logger: out.log,
+		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, portal: base(), origins: c.PortalOrigins, flags: c.webhookFlags, js: ext.js, path: c.path, logger: out.log,
 	}); err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -75,6 +76,9 @@ type Config struct {
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final
 	// slash.
 	PublicURL string
+	// PortalURL is what portal links begin with, without a final slash; empty: the
+	// PublicURL.
+	PortalURL string
 	// CheckURL refuses receivers that webhooks must not go to, with a fault.
 	CheckURL func(rawURL string) error
 	// UserDetail and GroupDetail return what webhooks show of a user or a group.
@@ -117,5 +121,6 @@ func New(cfg Config) (http.Handler, error) {
 		cfg.Now = time.Now
 	}
 	cfg.PublicURL = strings.TrimSuffix(cfg.PublicURL, "/")
+	cfg.PortalURL = strings.TrimSuffix(cmp.Or(cfg.PortalURL, cfg.PublicURL), "/")
 	return newRouter(newCore(cfg))
 }

@@ -136,9 +136,7 @@ func TestUnimplemented(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"AssignGroupsForDirectory", "DeletePortalLink", "DeletePortalLinkByID", "GeneratePortalLink", "GetDirectoryContext",
-		"GetPortalLinks", "TriggerDirectorySync", "UpdateDirectoryContext", "UpdateDomain",
-		"VerifyDomain",
+		"AssignGroupsForDirectory", "GetDirectoryContext", "TriggerDirectorySync", "UpdateDirectoryContext", "UpdateDomain", "VerifyDomain",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unimplemented methods (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -266,4 +267,45 @@ func ids(m map[string]any, list string) []string {
 		out = append(out, str(m, list, i, "id"))
 	}
 	return slices.Clip(out)
+}
+
+func TestOrganization_portalLinks(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	id, other := s.organization(t, "Acme"), s.organization(t, "Other")
+	path := "/api/v1/organizations/" + id + "/portal_links"
+	made := s.ok(t, 200, "PUT", path+"?features=dir_sync&shared=true", "")
+	link := str(made, "link", "id")
+	location, ok := strings.CutPrefix(str(made, "link", "location"), publicURL+"/portal/"+link+"/rpl_")
+	if !ok || len(location) != 43 || !strings.HasPrefix(link, "lnk_") || str(made, "link", "expire_time") == "" {
+		t.Errorf("made: %v", made)
+	}
+	if again := s.ok(t, 200, "PUT", path, ""); str(again, "link", "location") == str(made, "link", "location") {
+		t.Errorf("the same link again: %v", again)
+	}
+	// The world's log began long before the clock of this process.
+	s.clockMu.Lock()
+	s.ahead = -time.Since(s.now)
+	s.clockMu.Unlock()
+	if got := ids(s.ok(t, 200, "GET", path, ""), "links"); len(got) != 2 || got[0] != link {
+		t.Errorf("links: %v", got)
+	}
+	if status, m := s.call(t, "DELETE", strings.Replace(path, id, other, 1)+"/"+link, ""); status != 404 {
+		t.Errorf("another organization's link: %d %v", status, m)
+	}
+	s.ok(t, 200, "DELETE", path+"/"+link, "")
+	s.ok(t, 404, "DELETE", path+"/"+link, "")
+	s.ok(t, 200, "DELETE", path, "")
+	if got := ids(s.ok(t, 200, "GET", path, ""), "links"); len(got) != 0 {
+		t.Errorf("links: %v", got)
+	}
+	for call, status := range map[string]int{
+		"PUT /api/v1/organizations/org_1/portal_links": 404, "GET /api/v1/organizations/org_1/portal_links": 404, "DELETE /api/v1/organizations/org_1/portal_links": 404,
+		"PUT " + path + "?features=magic": 400, "DELETE " + path + "/x": 400,
+	} {
+		method, at, _ := strings.Cut(call, " ")
+		if got, m := s.call(t, method, at, ""); got != status {
+			t.Errorf("%s: %d %v, want %d", call, got, m, status)
+		}
+	}
 }

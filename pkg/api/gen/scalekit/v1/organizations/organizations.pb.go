@@ -1065,7 +1065,10 @@ type GeneratePortalLinkRequest struct {
 	// Deprecated: Marked as deprecated in scalekit/v1/organizations/organizations.proto.
 	DirectorySync *bool `protobuf:"varint,3,opt,name=directory_sync,json=directorySync,proto3,oneof" json:"directory_sync,omitempty"`
 	// Empty: all that the organization has.
-	Features      []Feature `protobuf:"varint,4,rep,packed,name=features,proto3,enum=scalekit.v1.organizations.Feature" json:"features,omitempty"`
+	Features []Feature `protobuf:"varint,4,rep,packed,name=features,proto3,enum=scalekit.v1.organizations.Feature" json:"features,omitempty"`
+	// The link is for somebody else: it lasts 7 days and not one minute. It works
+	// once either way.
+	Shared        *bool `protobuf:"varint,100,opt,name=shared,proto3,oneof" json:"shared,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1128,6 +1131,13 @@ func (x *GeneratePortalLinkRequest) GetFeatures() []Feature {
 		return x.Features
 	}
 	return nil
+}
+
+func (x *GeneratePortalLinkRequest) GetShared() bool {
+	if x != nil && x.Shared != nil {
+		return *x.Shared
+	}
+	return false
 }
 
 type GetPortalLinkRequest struct {
@@ -1271,8 +1281,9 @@ func (x *DeletePortalLinkByIdRequest) GetLinkId() string {
 }
 
 type Link struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Shown once, when the link is made.
 	Location      string                 `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1904,14 +1915,16 @@ const file_scalekit_v1_organizations_organizations_proto_rawDesc = "" +
 	"\vexternal_id\x18\x02 \x01(\tH\x00R\n" +
 	"externalIdB\f\n" +
 	"\n" +
-	"identities\"\xd1\x01\n" +
+	"identities\"\xf9\x01\n" +
 	"\x19GeneratePortalLinkRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
 	"\x03sso\x18\x02 \x01(\bB\x02\x18\x01H\x00R\x03sso\x88\x01\x01\x12.\n" +
 	"\x0edirectory_sync\x18\x03 \x01(\bB\x02\x18\x01H\x01R\rdirectorySync\x88\x01\x01\x12>\n" +
-	"\bfeatures\x18\x04 \x03(\x0e2\".scalekit.v1.organizations.FeatureR\bfeaturesB\x06\n" +
+	"\bfeatures\x18\x04 \x03(\x0e2\".scalekit.v1.organizations.FeatureR\bfeatures\x12\x1b\n" +
+	"\x06shared\x18d \x01(\bH\x02R\x06shared\x88\x01\x01B\x06\n" +
 	"\x04_ssoB\x11\n" +
-	"\x0f_directory_sync\"&\n" +
+	"\x0f_directory_syncB\t\n" +
+	"\a_shared\"&\n" +
 	"\x14GetPortalLinkRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\")\n" +
 	"\x17DeletePortalLinkRequest\x12\x0e\n" +
