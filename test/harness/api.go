@@ -187,3 +187,8 @@ func (a *API) Bare(ctx context.Context, method, path, token string) (Answer, err
 func NewAPI(base, client, secret string) *API {
 	return &API{Base: base, ClientID: client, Secret: secret, secrets: &Secrets{}}
 }
+
+// As is the same installation for another API client.
+func (a *API) As(client, secret string) *API {
+	return &API{Base: a.Base, ClientID: client, Secret: secret, secrets: a.secrets}
+}
