@@ -13,6 +13,7 @@ const (
 	TypeWebhookEndpointDeleted       Type = "webhook_endpoint.deleted.v1"
 	TypeWebhookEndpointSecretChanged Type = "webhook_endpoint.secret_changed.v1"
 	TypeWebhookEndpointFailing       Type = "webhook_endpoint.failing.v1"
+	TypeWebhookEndpointTested        Type = "webhook_endpoint.tested.v1"
 )
 
 // WebhookEndpointConfig is where events go, which ones and how. Whose events:
@@ -103,6 +104,10 @@ type WebhookEndpointFailing struct {
 	Level int `json:"level"`
 }
 
+// WebhookEndpointTested asks that a test event is sent to the endpoint.
+type WebhookEndpointTested struct{}
+
+func (WebhookEndpointTested) Type() Type        { return TypeWebhookEndpointTested }
 func (WebhookEndpointCreated) Type() Type       { return TypeWebhookEndpointCreated }
 func (WebhookEndpointUpdated) Type() Type       { return TypeWebhookEndpointUpdated }
 func (WebhookEndpointDeleted) Type() Type       { return TypeWebhookEndpointDeleted }

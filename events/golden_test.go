@@ -106,6 +106,7 @@ func payloads() []events.Payload {
 		events.MembershipDeleted{Roles: []string{"role_000000000000000001"}},
 		events.WebhookEndpointFailing{Since: since, DisableAt: since.Add(time.Hour), Level: 1},
 		events.WebhookEndpointSecretChanged{WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}}},
+		events.WebhookEndpointTested{},
 		events.WebhookReplayRequested{Endpoint: "whe_1", Kind: "delivery", EventID: "evt_2", Seq: 3, RateLimit: 200},
 		events.WebhookReplayCancelled{Endpoint: "whe_1"},
 		events.WebhookReplayFinished{Endpoint: "whe_1", Queued: 4, Skipped: 3, Delivered: 2, Dead: 1},

@@ -14,9 +14,10 @@ const (
 type WebhookReplayRequested struct {
 	Endpoint string `json:"endpoint"`
 	// Kind is "delivery" (EventID, at the sequence Seq of EVENTS), "failed" (dead
-	// letters since Since) or "range" (events of some types and an organization
+	// letters since Since), "range" (events of some types and an organization
 	// that occurred from Since on and before Until, whether they were ever sent to
-	// the endpoint or not).
+	// the endpoint or not) or "everyone" (the present state of every group and
+	// user as events of its own: a fan-out).
 	Kind    string     `json:"kind"`
 	EventID string     `json:"event_id,omitempty"`
 	Seq     uint64     `json:"seq,omitempty"`

@@ -12,4 +12,10 @@ const (
 	HeaderLogOrdinal = "Rollcall-Log-Ordinal"
 	// HeaderNumber is the event's Number: the stream rises in it.
 	HeaderNumber = "Rollcall-Number"
+	// HeaderEndpoint is set in events that are for one webhook endpoint only, and
+	// HeaderReplay says which replay asked for them, if one did. Nobody else is to
+	// be told of them: their subject is
+	// endpoint.<id>.<organization or "-">.<directory or "-">.<type>.
+	HeaderEndpoint = "Rollcall-Endpoint"
+	HeaderReplay   = "Rollcall-Replay"
 )

@@ -44,6 +44,8 @@ const (
 	MembershipInvited   Type = "user.organization_invitation"
 	EndpointFailing     Type = "webhook_endpoint.failing"
 	EndpointDisabled    Type = "webhook_endpoint.disabled"
+	// EndpointTest is sent to the endpoint that is tested only.
+	EndpointTest Type = "webhook_endpoint.test"
 )
 
 // described holds what the envelope says of each type besides its name.
@@ -71,6 +73,7 @@ var described = map[Type]struct{ object, display string }{
 	MembershipInvited:   {"OrgMembership", "Organization Invitation"},
 	EndpointFailing:     {"WebhookEndpoint", "Webhook Endpoint Failing"},
 	EndpointDisabled:    {"WebhookEndpoint", "Webhook Endpoint Disabled"},
+	EndpointTest:        {"WebhookEndpoint", "Webhook Endpoint Test"},
 }
 
 // Types returns every type, in no particular order.

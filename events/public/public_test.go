@@ -99,6 +99,7 @@ func data() map[string]any {
 		string(public.PermissionDeleted):          permission,
 		string(public.EndpointFailing):            public.Endpoint{ID: "whe_100000000000000001", Version: 1, Description: "R & D", FailingSince: &deleted, DisableAt: &deleted},
 		string(public.EndpointDisabled):           public.Endpoint{ID: "whe_100000000000000001", Version: 2, OrganizationID: head.OrganizationID, Reason: "gone"},
+		string(public.EndpointTest):               public.Endpoint{ID: "whe_100000000000000001", Version: 2, Description: "R & D"},
 	}
 }
 

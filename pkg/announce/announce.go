@@ -30,6 +30,9 @@ type Announcement struct {
 	At           time.Time
 	Organization string
 	Directory    string
+	// Endpoint is the one webhook endpoint that is told, empty for all, and Replay
+	// what asked for it.
+	Endpoint, Replay string
 
 	// data is built when it is asked for: a rebuild passes over events that were
 	// emitted long ago.
@@ -75,6 +78,9 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	top := directory.NewOverlay(o)
 	top.Apply(changes)
 	t := telling{view: top, before: o, e: e, ordinal: ordinal}
+	if t.only, t.replay, err = directory.BackfillOf(o, e); err != nil {
+		return nil, err
+	}
 	for i := 0; i < len(touched); i++ {
 		after, err := top.Get(touched[i])
 		if err != nil {
@@ -127,7 +133,7 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		keys = append(keys, directory.Make(directory.TableRole, e.Resource))
 	case events.TypePermissionCreated, events.TypePermissionUpdated, events.TypePermissionDeleted:
 		return []directory.Key{directory.Make(directory.TablePermission, e.Resource)}, nil
-	case events.TypeWebhookEndpointFailing, events.TypeWebhookEndpointUpdated, events.TypeWebhookEndpointDeleted:
+	case events.TypeWebhookEndpointFailing, events.TypeWebhookEndpointTested, events.TypeWebhookEndpointUpdated, events.TypeWebhookEndpointDeleted:
 		return []directory.Key{directory.Make(directory.TableEndpoint, e.Resource)}, nil
 	case events.TypeDirectoryDeleted:
 		keys = append(keys, directory.Make(directory.TableDirectory, e.Resource))
@@ -148,6 +154,8 @@ type telling struct {
 	due     []Announcement
 	changes []directory.Change
 	counts  map[directory.Key]int // by how much the users of a role become more
+	// only is the endpoint that is told, and replay the back-fill that asked for it.
+	only, replay string
 }
 
 // subject is the resource that a public event is about.
@@ -206,6 +214,16 @@ func (t *telling) told(id string) (*directory.Announced, error) {
 		a = &directory.Announced{}
 	}
 	return a, err
+}
+
+// repeat tells one endpoint of a resource what the others know already.
+func (t *telling) repeat(s subject, was *directory.Announced, typ public.Type, data func(version uint64) (any, error)) {
+	version := was.Version
+	t.due = append(t.due, Announcement{
+		Type: typ, Number: public.NumberOf(t.ordinal, len(t.due)), At: t.e.At, Organization: s.organization, Directory: s.directory,
+		Endpoint: t.only, Replay: t.replay,
+		data: func() (any, error) { return data(version) },
+	})
 }
 
 // say records one public event about a resource and what receivers know now.

@@ -29,12 +29,21 @@ func (t *telling) endpoint(before, after *directory.Endpoint) error {
 			return nil
 		}
 		typ, data.Reason = public.EndpointDisabled, after.DisabledBecause
+	case events.TypeWebhookEndpointTested:
+		typ, t.only = public.EndpointTest, after.ID
 	default:
 		return nil
 	}
 	was, err := t.told(after.ID)
 	if err != nil {
 		return err
+	}
+	if t.only != "" {
+		t.repeat(subject{after.ID, after.Organization, ""}, was, typ, func(v uint64) (any, error) {
+			data.Version = v
+			return data, nil
+		})
+		return nil
 	}
 	t.say(subject{after.ID, after.Organization, ""}, was, told{live: true}, typ, func(v uint64) (any, error) {
 		data.Version = v

@@ -37,6 +37,17 @@ func (t *telling) group(before, after *directory.Group) error {
 		t.forget(g.ID)
 		return nil
 	}
+	show := func(v uint64) (any, error) {
+		p := Group(g)
+		p.Version = v
+		return p, nil
+	}
+	if t.only != "" {
+		if was.Live {
+			t.repeat(subject{g.ID, g.Organization, g.Directory}, was, public.GroupCreated, show)
+		}
+		return nil
+	}
 	var d digest
 	d.add(string(g.Attributes))
 	seen := d.sum()
@@ -47,11 +58,7 @@ func (t *telling) group(before, after *directory.Group) error {
 	case was.Digest == seen:
 		return nil
 	}
-	t.say(subject{g.ID, g.Organization, g.Directory}, was, told{live: true, digest: seen}, typ, func(v uint64) (any, error) {
-		p := Group(g)
-		p.Version = v
-		return p, nil
-	})
+	t.say(subject{g.ID, g.Organization, g.Directory}, was, told{live: true, digest: seen}, typ, show)
 	return nil
 }
 

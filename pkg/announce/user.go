@@ -56,6 +56,17 @@ func (t *telling) user(before, after *directory.User) error {
 	if err != nil {
 		return err
 	}
+	show := func(v uint64) (any, error) {
+		p, err := User(u, standing, mapped)
+		p.Version = v
+		return p, err
+	}
+	if t.only != "" {
+		if was.Live {
+			t.repeat(subject{u.ID, u.Organization, u.Directory}, was, public.UserCreated, show)
+		}
+		return nil
+	}
 	seen := userDigest(u, standing, mapped)
 	typ := public.UserUpdated
 	switch {
@@ -71,11 +82,7 @@ func (t *telling) user(before, after *directory.User) error {
 		return nil
 	}
 	t.count(u.Organization, was.Roles, roles)
-	t.say(subject{u.ID, u.Organization, u.Directory}, was, told{live: true, digest: seen, roles: roles}, typ, func(v uint64) (any, error) {
-		p, err := User(u, standing, mapped)
-		p.Version = v
-		return p, err
-	})
+	t.say(subject{u.ID, u.Organization, u.Directory}, was, told{live: true, digest: seen, roles: roles}, typ, show)
 	return nil
 }
 

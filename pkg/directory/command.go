@@ -207,6 +207,7 @@ func init() {
 	register[ChangeWebhookSecret]()
 	register[WarnWebhookEndpoint]()
 	register[DisableWebhookEndpoint]()
+	register[TestWebhookEndpoint]()
 	register[DeleteWebhookEndpoint]()
 	register[RequestWebhookReplay]()
 	register[CancelWebhookReplay]()

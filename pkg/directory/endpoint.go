@@ -87,6 +87,10 @@ type (
 		Revision uint64 `json:"revision"`
 		Reason   string `json:"reason"`
 	}
+	// TestWebhookEndpoint sends a receiver a test event.
+	TestWebhookEndpoint struct {
+		ID string `json:"id"`
+	}
 	// DeleteWebhookEndpoint removes a receiver.
 	DeleteWebhookEndpoint struct {
 		ID string `json:"id"`
@@ -98,6 +102,7 @@ func (UpdateWebhookEndpoint) name() string  { return "UpdateWebhookEndpoint" }
 func (ChangeWebhookSecret) name() string    { return "ChangeWebhookSecret" }
 func (WarnWebhookEndpoint) name() string    { return "WarnWebhookEndpoint" }
 func (DisableWebhookEndpoint) name() string { return "DisableWebhookEndpoint" }
+func (TestWebhookEndpoint) name() string    { return "TestWebhookEndpoint" }
 func (DeleteWebhookEndpoint) name() string  { return "DeleteWebhookEndpoint" }
 
 func (c CreateWebhookEndpoint) decide(d *decision) error {
@@ -203,6 +208,18 @@ func (c DisableWebhookEndpoint) decide(d *decision) error {
 	cfg := ep.WebhookEndpointConfig
 	cfg.Enabled = false
 	return d.emit(ep.event(), events.WebhookEndpointUpdated{WebhookEndpointConfig: cfg, Reason: c.Reason})
+}
+
+func (c TestWebhookEndpoint) decide(d *decision) error {
+	ep, err := endpoint(d.view, c.ID)
+	if err != nil {
+		return err
+	}
+	if !ep.Enabled {
+		return fault.New(fault.FailedPrecondition, "The webhook endpoint %q is disabled; enable it before it is tested.", ep.ID)
+	}
+	d.resource = Make(TableEndpoint, ep.ID)
+	return d.emit(ep.event(), events.WebhookEndpointTested{})
 }
 
 func (c DeleteWebhookEndpoint) decide(d *decision) error {

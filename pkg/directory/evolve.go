@@ -103,6 +103,7 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeWebhookEndpointUpdated:       with(foldEndpointUpdated),
 	events.TypeWebhookEndpointDeleted:       foldEndpointDeleted,
 	events.TypeWebhookEndpointSecretChanged: with(foldEndpointSecretChanged),
+	events.TypeWebhookEndpointTested:        func(f *folding) error { return f.endpoint(func(*Endpoint) {}) },
 	events.TypeWebhookEndpointFailing: with(func(f *folding, p events.WebhookEndpointFailing) error {
 		return f.endpoint(func(r *Endpoint) { r.FailingSince, r.Warned = p.Since, p.Level })
 	}),

@@ -60,7 +60,7 @@ func (j *Fanout) ranges() []Key {
 		own = []Key{Make(TableMember, j.Resource)}
 	case FanoutOrganizationDeleted:
 		own = []Key{Make(TableOrgMember, j.Resource)}
-	case FanoutRolesChanged: // further ones only
+	case FanoutRolesChanged, FanoutBackfill: // further ones only
 	}
 	return append(own, j.Further...)
 }
@@ -173,8 +173,11 @@ func foldFanoutContinued(f *folding, p events.FanoutContinued) error {
 		}
 		if len(left) == 0 {
 			f.drop(k)
-			return nil
+			return f.backfilled(old, len(keys), true)
 		}
+	}
+	if err := f.backfilled(old, len(keys), false); err != nil {
+		return err
 	}
 	job := *old
 	job.After, job.Steps = Key(p.To), job.Steps+1
@@ -252,6 +255,7 @@ func (f *folding) cover(job *Fanout, keys []Key) error {
 	case FanoutGroupRenamed: // a name is read through the group's row
 	case FanoutAttributesMapped: // so is a mapping through the directory's
 	case FanoutRolesChanged: // roles follow from memberships and mappings
+	case FanoutBackfill: // nothing changes
 	}
 	return nil
 }
@@ -415,6 +419,17 @@ func Touched(v View, e events.Event) ([]Key, error) {
 		if err := stretch(job, ks); err != nil {
 			return nil, err
 		}
+	case events.TypeWebhookReplayRequested:
+		p, err := events.Decode[events.WebhookReplayRequested](e)
+		if err != nil || p.Kind != ReplayEveryone {
+			return nil, err
+		}
+		ranges, err := backfillRanges(v, p, e.Organization)
+		if err != nil {
+			return nil, err
+		}
+		err = first(FanoutBackfill, ranges...)
+		return keys, err
 	case events.TypeOrganizationDeleted:
 		err := first(FanoutOrganizationDeleted)
 		return keys, err

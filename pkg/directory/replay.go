@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events"
@@ -12,6 +13,7 @@ const (
 	ReplayDelivery = "delivery" // one event
 	ReplayFailed   = "failed"   // dead letters since a time
 	ReplayRange    = "range"    // events between two times
+	ReplayEveryone = "everyone" // the present state of every group and user
 )
 
 // How a replay stands.
@@ -80,11 +82,11 @@ func (c RequestWebhookReplay) decide(d *decision) error {
 		return fault.New(fault.FailedPrecondition, "The webhook endpoint %q is disabled; enable it before anything is sent to it again.", ep.ID)
 	}
 	e := c.WebhookReplayRequested
-	if e.RateLimit == 0 {
-		e.RateLimit = UsualReplayRate
-	}
 	if err := c.check(d, ep, e); err != nil {
 		return err
+	}
+	if e.RateLimit == 0 && e.Kind != ReplayEveryone {
+		e.RateLimit = UsualReplayRate
 	}
 	running := 0
 	if err := d.view.Scan(Make(TableReplay, ep.ID), "", func(_ Key, r Row) bool {
@@ -112,6 +114,10 @@ func (c RequestWebhookReplay) check(d *decision, ep *Endpoint, e events.WebhookR
 	case ReplayFailed:
 		if e.Since == nil {
 			return fault.New(fault.Invalid, "since is required: failed deliveries are sent again from when on?")
+		}
+	case ReplayEveryone:
+		if e.RateLimit != 0 || len(e.EventTypes) > 0 {
+			return fault.New(fault.Invalid, "rate_limit and event_types do not apply to a back-fill: its events come at the endpoint's own rate, and are of the types that the endpoint wants.")
 		}
 	case ReplayRange:
 		if e.Since == nil || e.Until != nil && !e.Since.Before(*e.Until) {
@@ -191,7 +197,107 @@ func foldReplayRequested(f *folding, p events.WebhookReplayRequested) error {
 	for _, k := range ended[:min(len(ended), max(0, n-MaxReplays))] {
 		f.drop(k)
 	}
+	if p.Kind == ReplayEveryone {
+		return f.startBackfill(p)
+	}
 	return nil
+}
+
+// A back-fill is a fan-out over groups and users that changes nothing: for each,
+// an event for the endpoint alone is derived where its stretch is folded, so it
+// has its place among the live events of the same resource.
+
+// startBackfill covers the first stretch of a back-fill.
+func (f *folding) startBackfill(p events.WebhookReplayRequested) error {
+	ranges, err := backfillRanges(f.view, p, f.e.Organization)
+	if err != nil {
+		return err
+	}
+	job := &Fanout{Job: FormatID(PrefixJob, f.e.ID), Kind: FanoutBackfill, Organization: f.e.Organization, Resource: f.e.Resource, Endpoint: p.Endpoint, Further: ranges}
+	keys, more, err := job.stretch(f.view, "")
+	if err != nil {
+		return err
+	}
+	k := Make(TableReplay, p.Endpoint, f.e.Resource)
+	row := &Replay{
+		ID: f.e.Resource, Owner: f.e.Organization, Revision: f.e.Revision, Actor: f.e.Actor, Created: f.e.At, Status: ReplayRunning, WebhookReplayRequested: p,
+		Result: events.WebhookReplayFinished{Endpoint: p.Endpoint, Queued: uint64(len(keys))},
+	}
+	if more {
+		job.After = keys[len(keys)-1]
+		f.put(Make(TableFanout, job.Job), job)
+	} else {
+		row.Status, row.Ended = ReplayFinished, f.e.At
+	}
+	f.put(k, row)
+	return nil
+}
+
+// backfillRanges returns what a back-fill goes over: groups before users, since
+// users show their groups.
+func backfillRanges(v View, p events.WebhookReplayRequested, owner string) (ranges []Key, err error) {
+	org := p.Organization
+	if org == "" {
+		org = owner
+	}
+	if org == "" {
+		return []Key{Make(TableGroup), Make(TableUser)}, nil
+	}
+	err = v.Scan(Make(TableOrgDirectory, org), "", func(k Key, _ Row) bool {
+		ranges = append(ranges, Make(TableGroup, k.Last()), Make(TableUser, k.Last()))
+		return true
+	})
+	return ranges, err
+}
+
+// backfilled notes a further stretch of a back-fill.
+func (f *folding) backfilled(job *Fanout, n int, done bool) error {
+	if job.Kind != FanoutBackfill {
+		return nil
+	}
+	k := Make(TableReplay, job.Endpoint, job.Resource)
+	old, ok, err := get[*Replay](f.view, k)
+	if err != nil || !ok {
+		return err
+	}
+	r := *old
+	r.Result.Queued += uint64(n) //nolint:gosec // a count
+	if done {
+		r.Status, r.Ended = ReplayFinished, f.e.At
+	}
+	f.put(k, &r)
+	return nil
+}
+
+// endBackfill stops the fan-out of a back-fill.
+func (f *folding) endBackfill(r *Replay) {
+	if r.Kind == ReplayEveryone {
+		f.drop(Make(TableFanout, PrefixJob+strings.TrimPrefix(r.ID, PrefixReplay)))
+	}
+}
+
+// BackfillOf returns for which endpoint and replay the event derives events, if
+// it is a step of a back-fill. v is the view before it is folded.
+func BackfillOf(v View, e events.Event) (endpoint, replay string, err error) {
+	switch e.Type {
+	case events.TypeWebhookReplayRequested:
+		p, err := events.Decode[events.WebhookReplayRequested](e)
+		if err == nil && p.Kind == ReplayEveryone {
+			return p.Endpoint, e.Resource, nil
+		}
+		return "", "", err
+	case events.TypeFanoutContinued:
+		p, err := events.Decode[events.FanoutContinued](e)
+		if err != nil {
+			return "", "", err
+		}
+		job, ok, err := get[*Fanout](v, Make(TableFanout, p.Job))
+		if err == nil && ok && job.Kind == FanoutBackfill {
+			return job.Endpoint, job.Resource, nil
+		}
+		return "", "", err
+	}
+	return "", "", nil
 }
 
 func (f *folding) replay(endpoint string, change func(*Replay)) error {
@@ -208,7 +314,10 @@ func (f *folding) replay(endpoint string, change func(*Replay)) error {
 }
 
 func foldReplayCancelled(f *folding, p events.WebhookReplayCancelled) error {
-	return f.replay(p.Endpoint, func(r *Replay) { r.Status = ReplayCancelled })
+	return f.replay(p.Endpoint, func(r *Replay) {
+		r.Status = ReplayCancelled
+		f.endBackfill(r)
+	})
 }
 
 func foldReplayFinished(f *folding, p events.WebhookReplayFinished) error {
@@ -217,8 +326,11 @@ func foldReplayFinished(f *folding, p events.WebhookReplayFinished) error {
 
 func foldEndpointDeleted(f *folding) error {
 	f.drop(Make(TableEndpoint, f.e.Resource))
-	return f.view.Scan(Make(TableReplay, f.e.Resource), "", func(k Key, _ Row) bool {
+	return f.view.Scan(Make(TableReplay, f.e.Resource), "", func(k Key, r Row) bool {
 		f.drop(k)
+		if r, ok := r.(*Replay); ok {
+			f.endBackfill(r)
+		}
 		return true
 	})
 }

@@ -54,7 +54,13 @@ func TestReplays(t *testing.T) {
 		"one": {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) {
 			e.Kind, e.EventID, e.Seq = directory.ReplayDelivery, "evt_1", 1
 		}), then: requested},
-		"which one":      {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.Kind = directory.ReplayDelivery }), no: invalid},
+		"which one":           {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.Kind = directory.ReplayDelivery }), no: invalid},
+		"everyone":            {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.Kind, e.Since = directory.ReplayEveryone, nil }), then: requested},
+		"everyone, at a rate": {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.Kind, e.RateLimit = directory.ReplayEveryone, 5 }), no: invalid},
+		"test": {given: given, when: func(s *stage) directory.Command {
+			return directory.TestWebhookEndpoint{ID: last(s, directory.TableEndpoint)}
+		}, then: []events.Type{events.TypeWebhookEndpointTested}},
+		"test none":      {when: func(s *stage) directory.Command { return directory.TestWebhookEndpoint{ID: "whe_1"} }, no: notFound},
 		"no kind":        {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.Kind = "all" }), no: invalid},
 		"too fast":       {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.RateLimit = 10_001 }), no: invalid},
 		"too many types": {given: given, when: request(func(_ *stage, e *events.WebhookReplayRequested) { e.EventTypes = make([]string, 51) }), no: invalid},

@@ -255,6 +255,8 @@ const (
 	FanoutAttributesMapped FanoutKind = "attributes_mapped"
 	// FanoutRolesChanged goes over users whose roles may be others now.
 	FanoutRolesChanged FanoutKind = "roles_changed"
+	// FanoutBackfill goes over what a webhook endpoint is told of.
+	FanoutBackfill FanoutKind = "backfill"
 	// FanoutOrganizationDeleted ends what the API said of its members.
 	FanoutOrganizationDeleted FanoutKind = "organization_deleted"
 )
@@ -272,8 +274,9 @@ type Fanout struct {
 	// Further are prefixes of keys that the job covers behind those of its kind.
 	Further []Key `json:"further,omitempty"`
 	// After is the last key that is done.
-	After Key    `json:"after"`
-	Steps uint64 `json:"steps"`
+	After    Key    `json:"after"`
+	Steps    uint64 `json:"steps"`
+	Endpoint string `json:"endpoint,omitempty"` // of a back-fill
 }
 
 // Announced is what receivers of public events were last told of a resource.

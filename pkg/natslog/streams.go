@@ -116,7 +116,7 @@ func streams(c Config) []jetstream.StreamConfig {
 	}, {
 		Name:               EventsStream,
 		Description:        "Rollcall's public events, one message each",
-		Subjects:           []string{"events.>"},
+		Subjects:           []string{"events.>", "endpoint.>"},
 		Storage:            jetstream.FileStorage,
 		Retention:          jetstream.LimitsPolicy,
 		Discard:            jetstream.DiscardOld,

@@ -59,7 +59,7 @@ func TestEnsure(t *testing.T) {
 		trimmed  bool
 	}{
 		natslog.LogStream:      {[]string{"log.*"}, sizes.Log, jetstream.DiscardNew, false, false, true, false},
-		natslog.EventsStream:   {[]string{"events.>"}, sizes.Events, jetstream.DiscardOld, true, true, false, false},
+		natslog.EventsStream:   {[]string{"events.>", "endpoint.>"}, sizes.Events, jetstream.DiscardOld, true, true, false, false},
 		natslog.AttemptsStream: {[]string{"attempts.*"}, sizes.Attempts, jetstream.DiscardNew, false, false, false, false},
 		natslog.RequestsStream: {[]string{"requests.>"}, sizes.Requests, jetstream.DiscardOld, true, false, false, true},
 	} {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
 )
@@ -59,7 +60,12 @@ func (e *endpoint) created() uint64 {
 // wants reports whether the endpoint is to get the event: it is of its
 // organization, and of a type that it wanted when the event was caused.
 func (e *endpoint) wants(ev *event) bool {
-	if e.Organization != "" && e.Organization != ev.organization {
+	switch {
+	case ev.only != "" && ev.only != e.ID:
+		return false
+	case ev.only != "" && ev.typ == string(public.EndpointTest):
+		return e.Enabled // whatever it chose otherwise
+	case e.Organization != "" && e.Organization != ev.organization:
 		return false
 	}
 	for i := len(e.settings) - 1; i >= 0; i-- {

@@ -34,8 +34,11 @@ type event struct {
 	organization string
 	// logSeq is the frame in LOG that caused it, ordinal the event in it.
 	logSeq, ordinal uint64
-	body            []byte
-	stored          time.Time
+	// only is the one endpoint that it is for, empty for all; replay is the
+	// back-fill that asked for it.
+	only, replay string
+	body         []byte
+	stored       time.Time
 }
 
 // resource returns what the event is about, empty if that cannot be told. The
@@ -75,10 +78,11 @@ var errForeign = errors.New("not a public event")
 
 func parseEvent(seq uint64, h nats.Header, body []byte) (*event, error) {
 	e := &event{seq: seq, id: h.Get(public.HeaderEventID), typ: h.Get(public.HeaderEventType), organization: h.Get(public.HeaderOrganization), body: body}
+	e.only, e.replay = h.Get(public.HeaderEndpoint), h.Get(public.HeaderReplay)
 	var err, err2 error
 	e.logSeq, err = strconv.ParseUint(h.Get(public.HeaderLogSeq), 10, 64)
 	e.ordinal, err2 = strconv.ParseUint(h.Get(public.HeaderLogOrdinal), 10, 64)
-	if err != nil || err2 != nil || e.id == "" || len(e.id) > 128 || e.typ == "" || len(e.typ) > 128 {
+	if err != nil || err2 != nil || e.id == "" || len(e.id) > 128 || e.typ == "" || len(e.typ) > 128 || len(e.replay) > 128 {
 		return e, fmt.Errorf("%w: the message at sequence %d of %s", errForeign, seq, eventsStream)
 	}
 	return e, nil

@@ -50,6 +50,8 @@ type lane struct {
 	unstored map[uint64]struct{}
 	// replays are those that run, by id.
 	replays map[string]*replaying
+	// backfill is the last back-fill of which an event was seen.
+	backfill string
 	// waits are the deliveries that wait for an attempt, by resource, in order:
 	// only the first of a resource may be attempted.
 	waits   map[string][]uint64
@@ -133,6 +135,7 @@ func (l *lane) settled(seq uint64) bool {
 func (l *lane) take(e *event) {
 	l.read = e.seq
 	l.queue = append(l.queue, e)
+	l.countBackfill(e)
 	l.pump()
 }
 
@@ -199,7 +202,7 @@ func (l *lane) pump() {
 			l.unsettled[e.seq] = struct{}{}
 			l.wait(resource, e.seq)
 			l.slot.record(pending{lane: l, record: attempts.Record{
-				Kind: attempts.KindQueued, Endpoint: l.id, Seq: e.seq, EventID: e.id, EventType: e.typ, Resource: resource, At: time.Now(), Due: due,
+				Kind: attempts.KindQueued, Endpoint: l.id, Seq: e.seq, EventID: e.id, EventType: e.typ, Resource: resource, At: time.Now(), Due: due, Replay: e.replay,
 			}})
 			continue
 		}
@@ -216,7 +219,7 @@ func (l *lane) pump() {
 		}
 		l.queue = slices.Delete(l.queue, i, i+1)
 		l.unsettled[e.seq] = struct{}{}
-		l.fly(flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, event: e})
+		l.fly(flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, replay: e.replay, event: e})
 	}
 	l.refill()
 }

@@ -51,7 +51,10 @@ func (l *lane) followReplays() {
 	}
 	running := map[string]*directory.Replay{}
 	for _, row := range l.ep.replays {
-		if row.Status == directory.ReplayRunning {
+		switch {
+		case row.Kind == directory.ReplayEveryone:
+			continue // its events come by themselves
+		case row.Status == directory.ReplayRunning:
 			running[row.ID] = row
 			continue
 		}
@@ -264,6 +267,8 @@ func (l *lane) concerns(r *replaying, e *event) bool {
 	ep := l.ep
 	l.slot.mu.Unlock()
 	switch {
+	case e.only != "" && e.only != l.id:
+		return false
 	case r.row.Kind == directory.ReplayDelivery:
 		return e.id == r.row.EventID
 	case ep.Organization != "" && e.organization != ep.Organization, r.row.Organization != "" && e.organization != r.row.Organization:
@@ -373,5 +378,19 @@ func (l *lane) replayed(rec *attempts.Record) {
 	}
 	if r := l.replays[id]; r != nil {
 		r.nudge()
+	}
+}
+
+// countBackfill makes the row that counts what becomes of a back-fill's events,
+// with the first of them. It has no cursor of its own.
+func (l *lane) countBackfill(e *event) {
+	if e.replay == "" || l.backfill == e.replay {
+		return
+	}
+	l.backfill = e.replay
+	if _, ok, _ := l.slot.state.Replay(l.id, e.replay); !ok { // memory does not fail
+		l.slot.record(pending{lane: l, record: attempts.Record{
+			Kind: attempts.KindReplay, Endpoint: l.id, At: time.Now(), Progress: attempts.Replay{Endpoint: l.id, ID: e.replay, Read: true},
+		}})
 	}
 }

@@ -256,6 +256,7 @@ func (b *batch) announce() error {
 		}
 		b.outbox = append(b.outbox, message{
 			number: d.Number, typ: d.Type, organization: d.Organization, directory: d.Directory, seq: d.seq, ordinal: d.ordinal, body: body,
+			endpoint: d.Endpoint, replay: d.Replay,
 		})
 	}
 	b.due = nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -22,6 +23,9 @@ type message struct {
 	seq          uint64
 	ordinal      uint64
 	body         []byte
+	// endpoint is who alone is told, empty for everybody, and replay what asked
+	// for it.
+	endpoint, replay string
 }
 
 // Subject is where an event of a type, organization and directory is
@@ -37,7 +41,7 @@ func Subject(organization, directory string, t public.Type) string {
 }
 
 func (m *message) nats() *nats.Msg {
-	return &nats.Msg{
+	msg := &nats.Msg{
 		Subject: Subject(m.organization, m.directory, m.typ),
 		Header: nats.Header{
 			public.HeaderEventID:      {m.number.ID()},
@@ -49,6 +53,14 @@ func (m *message) nats() *nats.Msg {
 		},
 		Data: m.body,
 	}
+	if m.endpoint != "" {
+		msg.Subject = "endpoint." + m.endpoint + strings.TrimPrefix(msg.Subject, "events")
+		msg.Header.Set(public.HeaderEndpoint, m.endpoint)
+		if m.replay != "" {
+			msg.Header.Set(public.HeaderReplay, m.replay)
+		}
+	}
+	return msg
 }
 
 var outboxBucket = []byte("outbox")
@@ -62,7 +74,12 @@ func (m *message) encode() []byte {
 	b = wire.AppendString(b, m.directory)
 	b = wire.AppendUvarint(b, m.seq)
 	b = wire.AppendUvarint(b, m.ordinal)
-	return wire.AppendString(b, m.body)
+	b = wire.AppendString(b, m.body)
+	if m.endpoint != "" {
+		b = wire.AppendString(b, m.endpoint)
+		b = wire.AppendString(b, m.replay)
+	}
+	return b
 }
 
 func decodeMessage(k, v []byte) (message, error) {
@@ -73,6 +90,9 @@ func decodeMessage(k, v []byte) (message, error) {
 	m := message{
 		number: public.Number(binary.BigEndian.Uint64(k)), typ: public.Type(r.String()), organization: r.String(), directory: r.String(),
 		seq: r.Uvarint(), ordinal: r.Uvarint(), body: append([]byte(nil), r.Bytes()...),
+	}
+	if r.Len() > 0 { // for one endpoint
+		m.endpoint, m.replay = r.String(), r.String()
 	}
 	if r.Err() != nil {
 		return m, fmt.Errorf("outbox: row %d: %w", m.number, r.Err())

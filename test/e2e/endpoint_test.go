@@ -105,3 +105,53 @@ func TestReplay(t *testing.T) {
 		t.Errorf("the late receiver got %d events, the early one %d", len(got), len(want))
 	}
 }
+
+// TestBackfill says that a new endpoint can ask for everyone: each user and group
+// once, with the version that the others know, and then what happens live, while
+// the others hear nothing of it; and that a test event reaches whom it tests.
+func TestBackfill(t *testing.T) {
+	t.Parallel()
+	s := harness.NewServer(t).MustStart()
+	early, late := harness.NewReceiver(t), harness.NewReceiver(t)
+	s.API.Endpoint(t, early, nil)
+	x := s.API.Tenant(t, s.SCIM, "backfill.example", "OKTA")
+	const users = 600 // two steps of the job
+	for i := range users {
+		x.SCIM.Create(t, "/Users", harness.User(fmt.Sprintf("u%d@backfill.example", i), nil))
+	}
+	early.Await(t, soon, "the last user", func(d harness.Delivery) bool { return d.Data("email") == fmt.Sprintf("u%d@backfill.example", users-1) })
+	versions := map[any]any{}
+	for _, d := range early.Deliveries() {
+		if d.Type == string(public.UserCreated) {
+			versions[d.Data("id")] = d.Data("version")
+		}
+	}
+	path := "/api/v1/webhook_endpoints/" + s.API.Endpoint(t, late, map[string]any{"event_types": []string{"organization.directory.*"}})
+	id := s.API.Must(t, http.StatusCreated, http.MethodPost, path+"/replays", map[string]any{"everyone": map[string]any{}}).Text("replay.id")
+	x.SCIM.Create(t, "/Users", harness.User("live@backfill.example", nil))
+	late.Await(t, soon, "the live user", func(d harness.Delivery) bool { return d.Data("email") == "live@backfill.example" })
+	harness.Eventually(t, soon, "the end of the back-fill", func() error {
+		m, _ := s.API.Must(t, http.StatusOK, http.MethodGet, path+"/replays/"+id, nil).At("replay").(map[string]any)
+		if m["status"] != "FINISHED" || m["delivered"] != m["queued"] {
+			return fmt.Errorf("it is %v", m)
+		}
+		return nil
+	})
+	got := map[any]any{}
+	for _, d := range late.Deliveries() {
+		if d.Type == string(public.UserCreated) && d.Data("email") != "live@backfill.example" {
+			got[d.Data("id")] = d.Data("version")
+		}
+	}
+	if len(versions) != users || !maps.Equal(got, versions) {
+		t.Errorf("%d users came with their versions, want %d", len(got), len(versions))
+	}
+	before, _ := early.Sums()
+	s.API.Must(t, http.StatusOK, http.MethodPost, path+":test", map[string]any{})
+	late.Await(t, soon, "the test event", func(d harness.Delivery) bool { return d.Type == string(public.EndpointTest) })
+	x.SCIM.Create(t, "/Users", harness.User("last@backfill.example", nil))
+	early.Await(t, soon, "the last user", func(d harness.Delivery) bool { return d.Data("email") == "last@backfill.example" })
+	if after, _ := early.Sums(); len(after) > len(before)+2 {
+		t.Errorf("the other endpoint got %d more events, want at most the last two users", len(after)-len(before))
+	}
+}

@@ -131,7 +131,7 @@ func (d deliveries) Replays(ctx context.Context, endpoint string) (map[string]ap
 // counts them: what a consumer there would get.
 func (d deliveries) behind(ctx context.Context, ep *directory.Endpoint, position uint64) (int, error) {
 	subjects := wanted(ep)
-	if !ep.Enabled || len(subjects) == 0 || position == 0 {
+	if !ep.Enabled || position == 0 {
 		return 0, nil // without a position nothing was caused since it was made
 	}
 	c, err := d.js.CreateConsumer(ctx, natslog.EventsStream, jetstream.ConsumerConfig{
@@ -163,7 +163,7 @@ func wanted(ep *directory.Endpoint) (subjects []string) {
 			subjects = append(subjects, projector.Subject(organization, "*", t))
 		}
 	}
-	return subjects
+	return append(subjects, "endpoint."+ep.ID+".>")
 }
 
 // deliveryID names a delivery of an endpoint: the event, and where its body is.

@@ -133,6 +133,7 @@ var rules = map[string]map[string]rule{
 		"GetWebhookEndpoint":    reads,
 		"UpdateWebhookEndpoint": writes,
 		"RotateWebhookSecret":   writes,
+		"TestWebhookEndpoint":   writes,
 		"DeleteWebhookEndpoint": writes,
 		"ListDeliveries":        reads,
 		"GetDelivery":           reads,

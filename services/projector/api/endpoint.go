@@ -188,6 +188,17 @@ func (s *endpointService) RotateWebhookSecret(ctx context.Context, r *rollcallv1
 	return &rollcallv1.RotateWebhookSecretResponse{Endpoint: s.message(ep), Secret: secret}, nil
 }
 
+// TestWebhookEndpoint sends a test event to a receiver.
+func (s *endpointService) TestWebhookEndpoint(ctx context.Context, r *rollcallv1.TestWebhookEndpointRequest) (*rollcallv1.TestWebhookEndpointResponse, error) {
+	if err := checkID("id", r.GetId(), "", maxID); err != nil {
+		return nil, err
+	}
+	if _, err := s.core.submit(ctx, directory.TestWebhookEndpoint{ID: r.GetId()}); err != nil {
+		return nil, err
+	}
+	return &rollcallv1.TestWebhookEndpointResponse{}, nil
+}
+
 // DeleteWebhookEndpoint removes a receiver.
 func (s *endpointService) DeleteWebhookEndpoint(ctx context.Context, r *rollcallv1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
 	if err := checkID("id", r.GetId(), "", maxID); err != nil {

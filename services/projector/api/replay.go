@@ -47,13 +47,13 @@ func (s *replayService) CreateWebhookReplay(ctx context.Context, r *rollcallv1.C
 // what fills in what a replay is to send.
 func (s *replayService) what(ctx context.Context, r *rollcallv1.CreateWebhookReplayRequest, e *events.WebhookReplayRequested) error {
 	given := 0
-	for _, is := range []bool{r.GetDeliveryId() != "", r.GetFailed() != nil, r.GetRange() != nil} {
+	for _, is := range []bool{r.GetDeliveryId() != "", r.GetFailed() != nil, r.GetRange() != nil, r.GetEveryone() != nil} {
 		if is {
 			given++
 		}
 	}
 	if given != 1 {
-		return fault.New(fault.Invalid, "Say what is to be sent again: exactly one of delivery_id, failed and range.")
+		return fault.New(fault.Invalid, "Say what is to be sent again: exactly one of delivery_id, failed, range and everyone.")
 	}
 	if id := r.GetDeliveryId(); id != "" {
 		if len(e.EventTypes) > 0 {
@@ -71,12 +71,15 @@ func (s *replayService) what(ctx context.Context, r *rollcallv1.CreateWebhookRep
 		return instants(map[string]*timestamppb.Timestamp{"since": f.GetSince()}, map[string]**time.Time{"since": &e.Since})
 	}
 	x := r.GetRange()
-	if org := x.GetOrganizationId(); org != "" {
-		if err := checkID("organization_id", org, directory.PrefixOrganization, maxID); err != nil {
+	e.Kind, e.Organization = directory.ReplayRange, x.GetOrganizationId()
+	if r.GetEveryone() != nil {
+		e.Kind, e.Organization = directory.ReplayEveryone, r.GetEveryone().GetOrganizationId()
+	}
+	if e.Organization != "" {
+		if err := checkID("organization_id", e.Organization, directory.PrefixOrganization, maxID); err != nil {
 			return err
 		}
 	}
-	e.Kind, e.Organization = directory.ReplayRange, x.GetOrganizationId()
 	return instants(map[string]*timestamppb.Timestamp{"since": x.GetSince(), "until": x.GetUntil()}, map[string]**time.Time{"since": &e.Since, "until": &e.Until})
 }
 
@@ -191,7 +194,13 @@ func replayOf(v directory.View, endpoint, id string) (*directory.Replay, error) 
 }
 
 func replayMessage(r *directory.Replay, p ReplayProgress) *rollcallv1.WebhookReplay {
-	if r.Status == directory.ReplayFinished {
+	switch {
+	case r.Kind == directory.ReplayEveryone:
+		p.Looked, p.Queued = 0, r.Result.Queued
+		if p.Queued > 0 {
+			p.Looked = min(1, float64(p.Delivered+p.Dead)/float64(p.Queued))
+		}
+	case r.Status == directory.ReplayFinished:
 		p = ReplayProgress{Looked: 1, Queued: r.Result.Queued, Skipped: r.Result.Skipped, Delivered: r.Result.Delivered, Dead: r.Result.Dead}
 	}
 	m := &rollcallv1.WebhookReplay{

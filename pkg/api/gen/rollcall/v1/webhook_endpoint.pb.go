@@ -1183,6 +1183,86 @@ func (x *UpdateWebhookEndpointResponse) GetEndpoint() *WebhookEndpoint {
 	return nil
 }
 
+type TestWebhookEndpointRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestWebhookEndpointRequest) Reset() {
+	*x = TestWebhookEndpointRequest{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestWebhookEndpointRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestWebhookEndpointRequest) ProtoMessage() {}
+
+func (x *TestWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestWebhookEndpointRequest.ProtoReflect.Descriptor instead.
+func (*TestWebhookEndpointRequest) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TestWebhookEndpointRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type TestWebhookEndpointResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TestWebhookEndpointResponse) Reset() {
+	*x = TestWebhookEndpointResponse{}
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TestWebhookEndpointResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TestWebhookEndpointResponse) ProtoMessage() {}
+
+func (x *TestWebhookEndpointResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TestWebhookEndpointResponse.ProtoReflect.Descriptor instead.
+func (*TestWebhookEndpointResponse) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{15}
+}
+
 type DeleteWebhookEndpointRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1192,7 +1272,7 @@ type DeleteWebhookEndpointRequest struct {
 
 func (x *DeleteWebhookEndpointRequest) Reset() {
 	*x = DeleteWebhookEndpointRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1204,7 +1284,7 @@ func (x *DeleteWebhookEndpointRequest) String() string {
 func (*DeleteWebhookEndpointRequest) ProtoMessage() {}
 
 func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[14]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1217,7 +1297,7 @@ func (x *DeleteWebhookEndpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteWebhookEndpointRequest.ProtoReflect.Descriptor instead.
 func (*DeleteWebhookEndpointRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{14}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeleteWebhookEndpointRequest) GetId() string {
@@ -1246,7 +1326,7 @@ type ListDeliveriesRequest struct {
 
 func (x *ListDeliveriesRequest) Reset() {
 	*x = ListDeliveriesRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1338,7 @@ func (x *ListDeliveriesRequest) String() string {
 func (*ListDeliveriesRequest) ProtoMessage() {}
 
 func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[15]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1351,7 @@ func (x *ListDeliveriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{15}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListDeliveriesRequest) GetEndpointId() string {
@@ -1333,7 +1413,7 @@ type GetDeliveryRequest struct {
 
 func (x *GetDeliveryRequest) Reset() {
 	*x = GetDeliveryRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1425,7 @@ func (x *GetDeliveryRequest) String() string {
 func (*GetDeliveryRequest) ProtoMessage() {}
 
 func (x *GetDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[16]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1438,7 @@ func (x *GetDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*GetDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{16}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetDeliveryRequest) GetEndpointId() string {
@@ -1384,7 +1464,7 @@ type GetDeliveryResponse struct {
 
 func (x *GetDeliveryResponse) Reset() {
 	*x = GetDeliveryResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1476,7 @@ func (x *GetDeliveryResponse) String() string {
 func (*GetDeliveryResponse) ProtoMessage() {}
 
 func (x *GetDeliveryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[17]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1489,7 @@ func (x *GetDeliveryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDeliveryResponse.ProtoReflect.Descriptor instead.
 func (*GetDeliveryResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{17}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetDeliveryResponse) GetDelivery() *Delivery {
@@ -1429,7 +1509,7 @@ type ListDeliveryAttemptsRequest struct {
 
 func (x *ListDeliveryAttemptsRequest) Reset() {
 	*x = ListDeliveryAttemptsRequest{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1521,7 @@ func (x *ListDeliveryAttemptsRequest) String() string {
 func (*ListDeliveryAttemptsRequest) ProtoMessage() {}
 
 func (x *ListDeliveryAttemptsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[18]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1534,7 @@ func (x *ListDeliveryAttemptsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveryAttemptsRequest.ProtoReflect.Descriptor instead.
 func (*ListDeliveryAttemptsRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{18}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListDeliveryAttemptsRequest) GetEndpointId() string {
@@ -1480,7 +1560,7 @@ type ListDeliveryAttemptsResponse struct {
 
 func (x *ListDeliveryAttemptsResponse) Reset() {
 	*x = ListDeliveryAttemptsResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1572,7 @@ func (x *ListDeliveryAttemptsResponse) String() string {
 func (*ListDeliveryAttemptsResponse) ProtoMessage() {}
 
 func (x *ListDeliveryAttemptsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[19]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1585,7 @@ func (x *ListDeliveryAttemptsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveryAttemptsResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveryAttemptsResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{19}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListDeliveryAttemptsResponse) GetAttempts() []*DeliveryAttempt {
@@ -1526,7 +1606,7 @@ type ListDeliveriesResponse struct {
 
 func (x *ListDeliveriesResponse) Reset() {
 	*x = ListDeliveriesResponse{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1618,7 @@ func (x *ListDeliveriesResponse) String() string {
 func (*ListDeliveriesResponse) ProtoMessage() {}
 
 func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[20]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1631,7 @@ func (x *ListDeliveriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveriesResponse.ProtoReflect.Descriptor instead.
 func (*ListDeliveriesResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{20}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListDeliveriesResponse) GetDeliveries() []*Delivery {
@@ -1598,7 +1678,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1610,7 +1690,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[21]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1623,7 +1703,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{21}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Delivery) GetId() string {
@@ -1738,7 +1818,7 @@ type DeliveryAttempt struct {
 
 func (x *DeliveryAttempt) Reset() {
 	*x = DeliveryAttempt{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1750,7 +1830,7 @@ func (x *DeliveryAttempt) String() string {
 func (*DeliveryAttempt) ProtoMessage() {}
 
 func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[22]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1763,7 +1843,7 @@ func (x *DeliveryAttempt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryAttempt.ProtoReflect.Descriptor instead.
 func (*DeliveryAttempt) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{22}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeliveryAttempt) GetAttempt() int32 {
@@ -1860,7 +1940,7 @@ type ResponseHeader struct {
 
 func (x *ResponseHeader) Reset() {
 	*x = ResponseHeader{}
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +1952,7 @@ func (x *ResponseHeader) String() string {
 func (*ResponseHeader) ProtoMessage() {}
 
 func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[23]
+	mi := &file_rollcall_v1_webhook_endpoint_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +1965,7 @@ func (x *ResponseHeader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResponseHeader.ProtoReflect.Descriptor instead.
 func (*ResponseHeader) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{23}
+	return file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ResponseHeader) GetName() string {
@@ -2030,7 +2110,10 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\t_orderingB\t\n" +
 	"\a_ladder\"Y\n" +
 	"\x1dUpdateWebhookEndpointResponse\x128\n" +
-	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\".\n" +
+	"\bendpoint\x18\x01 \x01(\v2\x1c.rollcall.v1.WebhookEndpointR\bendpoint\",\n" +
+	"\x1aTestWebhookEndpointRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x1d\n" +
+	"\x1bTestWebhookEndpointResponse\".\n" +
 	"\x1cDeleteWebhookEndpointRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x8f\x02\n" +
 	"\x15ListDeliveriesRequest\x12\x1f\n" +
@@ -2101,13 +2184,14 @@ const file_rollcall_v1_webhook_endpoint_proto_rawDesc = "" +
 	"\treplay_id\x18\f \x01(\tR\breplayId\":\n" +
 	"\x0eResponseHeader\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value2\xac\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value2\x96\b\n" +
 	"\x16WebhookEndpointService\x12n\n" +
 	"\x15CreateWebhookEndpoint\x12).rollcall.v1.CreateWebhookEndpointRequest\x1a*.rollcall.v1.CreateWebhookEndpointResponse\x12k\n" +
 	"\x14ListWebhookEndpoints\x12(.rollcall.v1.ListWebhookEndpointsRequest\x1a).rollcall.v1.ListWebhookEndpointsResponse\x12e\n" +
 	"\x12GetWebhookEndpoint\x12&.rollcall.v1.GetWebhookEndpointRequest\x1a'.rollcall.v1.GetWebhookEndpointResponse\x12n\n" +
 	"\x15UpdateWebhookEndpoint\x12).rollcall.v1.UpdateWebhookEndpointRequest\x1a*.rollcall.v1.UpdateWebhookEndpointResponse\x12h\n" +
-	"\x13RotateWebhookSecret\x12'.rollcall.v1.RotateWebhookSecretRequest\x1a(.rollcall.v1.RotateWebhookSecretResponse\x12Z\n" +
+	"\x13RotateWebhookSecret\x12'.rollcall.v1.RotateWebhookSecretRequest\x1a(.rollcall.v1.RotateWebhookSecretResponse\x12h\n" +
+	"\x13TestWebhookEndpoint\x12'.rollcall.v1.TestWebhookEndpointRequest\x1a(.rollcall.v1.TestWebhookEndpointResponse\x12Z\n" +
 	"\x15DeleteWebhookEndpoint\x12).rollcall.v1.DeleteWebhookEndpointRequest\x1a\x16.google.protobuf.Empty\x12Y\n" +
 	"\x0eListDeliveries\x12\".rollcall.v1.ListDeliveriesRequest\x1a#.rollcall.v1.ListDeliveriesResponse\x12P\n" +
 	"\vGetDelivery\x12\x1f.rollcall.v1.GetDeliveryRequest\x1a .rollcall.v1.GetDeliveryResponse\x12k\n" +
@@ -2125,7 +2209,7 @@ func file_rollcall_v1_webhook_endpoint_proto_rawDescGZIP() []byte {
 	return file_rollcall_v1_webhook_endpoint_proto_rawDescData
 }
 
-var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_rollcall_v1_webhook_endpoint_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_rollcall_v1_webhook_endpoint_proto_goTypes = []any{
 	(*WebhookEndpoint)(nil),               // 0: rollcall.v1.WebhookEndpoint
 	(*WebhookHeader)(nil),                 // 1: rollcall.v1.WebhookHeader
@@ -2141,25 +2225,27 @@ var file_rollcall_v1_webhook_endpoint_proto_goTypes = []any{
 	(*WebhookEndpointHealth)(nil),         // 11: rollcall.v1.WebhookEndpointHealth
 	(*UpdateWebhookEndpointRequest)(nil),  // 12: rollcall.v1.UpdateWebhookEndpointRequest
 	(*UpdateWebhookEndpointResponse)(nil), // 13: rollcall.v1.UpdateWebhookEndpointResponse
-	(*DeleteWebhookEndpointRequest)(nil),  // 14: rollcall.v1.DeleteWebhookEndpointRequest
-	(*ListDeliveriesRequest)(nil),         // 15: rollcall.v1.ListDeliveriesRequest
-	(*GetDeliveryRequest)(nil),            // 16: rollcall.v1.GetDeliveryRequest
-	(*GetDeliveryResponse)(nil),           // 17: rollcall.v1.GetDeliveryResponse
-	(*ListDeliveryAttemptsRequest)(nil),   // 18: rollcall.v1.ListDeliveryAttemptsRequest
-	(*ListDeliveryAttemptsResponse)(nil),  // 19: rollcall.v1.ListDeliveryAttemptsResponse
-	(*ListDeliveriesResponse)(nil),        // 20: rollcall.v1.ListDeliveriesResponse
-	(*Delivery)(nil),                      // 21: rollcall.v1.Delivery
-	(*DeliveryAttempt)(nil),               // 22: rollcall.v1.DeliveryAttempt
-	(*ResponseHeader)(nil),                // 23: rollcall.v1.ResponseHeader
-	(*timestamppb.Timestamp)(nil),         // 24: google.protobuf.Timestamp
-	(*emptypb.Empty)(nil),                 // 25: google.protobuf.Empty
+	(*TestWebhookEndpointRequest)(nil),    // 14: rollcall.v1.TestWebhookEndpointRequest
+	(*TestWebhookEndpointResponse)(nil),   // 15: rollcall.v1.TestWebhookEndpointResponse
+	(*DeleteWebhookEndpointRequest)(nil),  // 16: rollcall.v1.DeleteWebhookEndpointRequest
+	(*ListDeliveriesRequest)(nil),         // 17: rollcall.v1.ListDeliveriesRequest
+	(*GetDeliveryRequest)(nil),            // 18: rollcall.v1.GetDeliveryRequest
+	(*GetDeliveryResponse)(nil),           // 19: rollcall.v1.GetDeliveryResponse
+	(*ListDeliveryAttemptsRequest)(nil),   // 20: rollcall.v1.ListDeliveryAttemptsRequest
+	(*ListDeliveryAttemptsResponse)(nil),  // 21: rollcall.v1.ListDeliveryAttemptsResponse
+	(*ListDeliveriesResponse)(nil),        // 22: rollcall.v1.ListDeliveriesResponse
+	(*Delivery)(nil),                      // 23: rollcall.v1.Delivery
+	(*DeliveryAttempt)(nil),               // 24: rollcall.v1.DeliveryAttempt
+	(*ResponseHeader)(nil),                // 25: rollcall.v1.ResponseHeader
+	(*timestamppb.Timestamp)(nil),         // 26: google.protobuf.Timestamp
+	(*emptypb.Empty)(nil),                 // 27: google.protobuf.Empty
 }
 var file_rollcall_v1_webhook_endpoint_proto_depIdxs = []int32{
-	24, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
-	24, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
+	26, // 0: rollcall.v1.WebhookEndpoint.create_time:type_name -> google.protobuf.Timestamp
+	26, // 1: rollcall.v1.WebhookEndpoint.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: rollcall.v1.WebhookEndpoint.headers:type_name -> rollcall.v1.WebhookHeader
-	24, // 3: rollcall.v1.WebhookEndpoint.former_secret_expire_times:type_name -> google.protobuf.Timestamp
-	24, // 4: rollcall.v1.WebhookEndpoint.failing_since:type_name -> google.protobuf.Timestamp
+	26, // 3: rollcall.v1.WebhookEndpoint.former_secret_expire_times:type_name -> google.protobuf.Timestamp
+	26, // 4: rollcall.v1.WebhookEndpoint.failing_since:type_name -> google.protobuf.Timestamp
 	1,  // 5: rollcall.v1.WebhookHeaders.headers:type_name -> rollcall.v1.WebhookHeader
 	0,  // 6: rollcall.v1.RotateWebhookSecretResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
 	1,  // 7: rollcall.v1.CreateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeader
@@ -2167,42 +2253,44 @@ var file_rollcall_v1_webhook_endpoint_proto_depIdxs = []int32{
 	0,  // 9: rollcall.v1.ListWebhookEndpointsResponse.endpoints:type_name -> rollcall.v1.WebhookEndpoint
 	0,  // 10: rollcall.v1.GetWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
 	11, // 11: rollcall.v1.GetWebhookEndpointResponse.health:type_name -> rollcall.v1.WebhookEndpointHealth
-	24, // 12: rollcall.v1.WebhookEndpointHealth.circuit_open_since:type_name -> google.protobuf.Timestamp
-	24, // 13: rollcall.v1.WebhookEndpointHealth.last_success_time:type_name -> google.protobuf.Timestamp
-	24, // 14: rollcall.v1.WebhookEndpointHealth.last_failure_time:type_name -> google.protobuf.Timestamp
+	26, // 12: rollcall.v1.WebhookEndpointHealth.circuit_open_since:type_name -> google.protobuf.Timestamp
+	26, // 13: rollcall.v1.WebhookEndpointHealth.last_success_time:type_name -> google.protobuf.Timestamp
+	26, // 14: rollcall.v1.WebhookEndpointHealth.last_failure_time:type_name -> google.protobuf.Timestamp
 	2,  // 15: rollcall.v1.UpdateWebhookEndpointRequest.headers:type_name -> rollcall.v1.WebhookHeaders
 	0,  // 16: rollcall.v1.UpdateWebhookEndpointResponse.endpoint:type_name -> rollcall.v1.WebhookEndpoint
-	24, // 17: rollcall.v1.ListDeliveriesRequest.since:type_name -> google.protobuf.Timestamp
-	24, // 18: rollcall.v1.ListDeliveriesRequest.until:type_name -> google.protobuf.Timestamp
-	21, // 19: rollcall.v1.GetDeliveryResponse.delivery:type_name -> rollcall.v1.Delivery
-	22, // 20: rollcall.v1.ListDeliveryAttemptsResponse.attempts:type_name -> rollcall.v1.DeliveryAttempt
-	21, // 21: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
-	24, // 22: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
-	24, // 23: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
-	24, // 24: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
-	22, // 25: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
-	24, // 26: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
-	23, // 27: rollcall.v1.DeliveryAttempt.response_headers:type_name -> rollcall.v1.ResponseHeader
+	26, // 17: rollcall.v1.ListDeliveriesRequest.since:type_name -> google.protobuf.Timestamp
+	26, // 18: rollcall.v1.ListDeliveriesRequest.until:type_name -> google.protobuf.Timestamp
+	23, // 19: rollcall.v1.GetDeliveryResponse.delivery:type_name -> rollcall.v1.Delivery
+	24, // 20: rollcall.v1.ListDeliveryAttemptsResponse.attempts:type_name -> rollcall.v1.DeliveryAttempt
+	23, // 21: rollcall.v1.ListDeliveriesResponse.deliveries:type_name -> rollcall.v1.Delivery
+	26, // 22: rollcall.v1.Delivery.last_attempt_time:type_name -> google.protobuf.Timestamp
+	26, // 23: rollcall.v1.Delivery.next_attempt_time:type_name -> google.protobuf.Timestamp
+	26, // 24: rollcall.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	24, // 25: rollcall.v1.Delivery.attempt_log:type_name -> rollcall.v1.DeliveryAttempt
+	26, // 26: rollcall.v1.DeliveryAttempt.time:type_name -> google.protobuf.Timestamp
+	25, // 27: rollcall.v1.DeliveryAttempt.response_headers:type_name -> rollcall.v1.ResponseHeader
 	5,  // 28: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:input_type -> rollcall.v1.CreateWebhookEndpointRequest
 	7,  // 29: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:input_type -> rollcall.v1.ListWebhookEndpointsRequest
 	9,  // 30: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:input_type -> rollcall.v1.GetWebhookEndpointRequest
 	12, // 31: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:input_type -> rollcall.v1.UpdateWebhookEndpointRequest
 	3,  // 32: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:input_type -> rollcall.v1.RotateWebhookSecretRequest
-	14, // 33: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
-	15, // 34: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
-	16, // 35: rollcall.v1.WebhookEndpointService.GetDelivery:input_type -> rollcall.v1.GetDeliveryRequest
-	18, // 36: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:input_type -> rollcall.v1.ListDeliveryAttemptsRequest
-	6,  // 37: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
-	8,  // 38: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
-	10, // 39: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
-	13, // 40: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
-	4,  // 41: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:output_type -> rollcall.v1.RotateWebhookSecretResponse
-	25, // 42: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
-	20, // 43: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
-	17, // 44: rollcall.v1.WebhookEndpointService.GetDelivery:output_type -> rollcall.v1.GetDeliveryResponse
-	19, // 45: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:output_type -> rollcall.v1.ListDeliveryAttemptsResponse
-	37, // [37:46] is the sub-list for method output_type
-	28, // [28:37] is the sub-list for method input_type
+	14, // 33: rollcall.v1.WebhookEndpointService.TestWebhookEndpoint:input_type -> rollcall.v1.TestWebhookEndpointRequest
+	16, // 34: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:input_type -> rollcall.v1.DeleteWebhookEndpointRequest
+	17, // 35: rollcall.v1.WebhookEndpointService.ListDeliveries:input_type -> rollcall.v1.ListDeliveriesRequest
+	18, // 36: rollcall.v1.WebhookEndpointService.GetDelivery:input_type -> rollcall.v1.GetDeliveryRequest
+	20, // 37: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:input_type -> rollcall.v1.ListDeliveryAttemptsRequest
+	6,  // 38: rollcall.v1.WebhookEndpointService.CreateWebhookEndpoint:output_type -> rollcall.v1.CreateWebhookEndpointResponse
+	8,  // 39: rollcall.v1.WebhookEndpointService.ListWebhookEndpoints:output_type -> rollcall.v1.ListWebhookEndpointsResponse
+	10, // 40: rollcall.v1.WebhookEndpointService.GetWebhookEndpoint:output_type -> rollcall.v1.GetWebhookEndpointResponse
+	13, // 41: rollcall.v1.WebhookEndpointService.UpdateWebhookEndpoint:output_type -> rollcall.v1.UpdateWebhookEndpointResponse
+	4,  // 42: rollcall.v1.WebhookEndpointService.RotateWebhookSecret:output_type -> rollcall.v1.RotateWebhookSecretResponse
+	15, // 43: rollcall.v1.WebhookEndpointService.TestWebhookEndpoint:output_type -> rollcall.v1.TestWebhookEndpointResponse
+	27, // 44: rollcall.v1.WebhookEndpointService.DeleteWebhookEndpoint:output_type -> google.protobuf.Empty
+	22, // 45: rollcall.v1.WebhookEndpointService.ListDeliveries:output_type -> rollcall.v1.ListDeliveriesResponse
+	19, // 46: rollcall.v1.WebhookEndpointService.GetDelivery:output_type -> rollcall.v1.GetDeliveryResponse
+	21, // 47: rollcall.v1.WebhookEndpointService.ListDeliveryAttempts:output_type -> rollcall.v1.ListDeliveryAttemptsResponse
+	38, // [38:48] is the sub-list for method output_type
+	28, // [28:38] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
 	28, // [28:28] is the sub-list for extension extendee
 	0,  // [0:28] is the sub-list for field type_name
@@ -2223,7 +2311,7 @@ func file_rollcall_v1_webhook_endpoint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rollcall_v1_webhook_endpoint_proto_rawDesc), len(file_rollcall_v1_webhook_endpoint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -25,6 +25,7 @@ const (
 	WebhookEndpointService_GetWebhookEndpoint_FullMethodName    = "/rollcall.v1.WebhookEndpointService/GetWebhookEndpoint"
 	WebhookEndpointService_UpdateWebhookEndpoint_FullMethodName = "/rollcall.v1.WebhookEndpointService/UpdateWebhookEndpoint"
 	WebhookEndpointService_RotateWebhookSecret_FullMethodName   = "/rollcall.v1.WebhookEndpointService/RotateWebhookSecret"
+	WebhookEndpointService_TestWebhookEndpoint_FullMethodName   = "/rollcall.v1.WebhookEndpointService/TestWebhookEndpoint"
 	WebhookEndpointService_DeleteWebhookEndpoint_FullMethodName = "/rollcall.v1.WebhookEndpointService/DeleteWebhookEndpoint"
 	WebhookEndpointService_ListDeliveries_FullMethodName        = "/rollcall.v1.WebhookEndpointService/ListDeliveries"
 	WebhookEndpointService_GetDelivery_FullMethodName           = "/rollcall.v1.WebhookEndpointService/GetDelivery"
@@ -45,6 +46,8 @@ type WebhookEndpointServiceClient interface {
 	// Makes new signing keys. Attempts are signed with both the new and the old
 	// ones until the overlap has passed.
 	RotateWebhookSecret(ctx context.Context, in *RotateWebhookSecretRequest, opts ...grpc.CallOption) (*RotateWebhookSecretResponse, error)
+	// Sends a webhook_endpoint.test event to this endpoint, whatever types it chose.
+	TestWebhookEndpoint(ctx context.Context, in *TestWebhookEndpointRequest, opts ...grpc.CallOption) (*TestWebhookEndpointResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(ctx context.Context, in *DeleteWebhookEndpointRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// The newest come first.
@@ -112,6 +115,16 @@ func (c *webhookEndpointServiceClient) RotateWebhookSecret(ctx context.Context, 
 	return out, nil
 }
 
+func (c *webhookEndpointServiceClient) TestWebhookEndpoint(ctx context.Context, in *TestWebhookEndpointRequest, opts ...grpc.CallOption) (*TestWebhookEndpointResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TestWebhookEndpointResponse)
+	err := c.cc.Invoke(ctx, WebhookEndpointService_TestWebhookEndpoint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *webhookEndpointServiceClient) DeleteWebhookEndpoint(ctx context.Context, in *DeleteWebhookEndpointRequest, opts ...grpc.CallOption) (*emptypb.Empty, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(emptypb.Empty)
@@ -166,6 +179,8 @@ type WebhookEndpointServiceServer interface {
 	// Makes new signing keys. Attempts are signed with both the new and the old
 	// ones until the overlap has passed.
 	RotateWebhookSecret(context.Context, *RotateWebhookSecretRequest) (*RotateWebhookSecretResponse, error)
+	// Sends a webhook_endpoint.test event to this endpoint, whatever types it chose.
+	TestWebhookEndpoint(context.Context, *TestWebhookEndpointRequest) (*TestWebhookEndpointResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -197,6 +212,9 @@ func (UnimplementedWebhookEndpointServiceServer) UpdateWebhookEndpoint(context.C
 }
 func (UnimplementedWebhookEndpointServiceServer) RotateWebhookSecret(context.Context, *RotateWebhookSecretRequest) (*RotateWebhookSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateWebhookSecret not implemented")
+}
+func (UnimplementedWebhookEndpointServiceServer) TestWebhookEndpoint(context.Context, *TestWebhookEndpointRequest) (*TestWebhookEndpointResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TestWebhookEndpoint not implemented")
 }
 func (UnimplementedWebhookEndpointServiceServer) DeleteWebhookEndpoint(context.Context, *DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteWebhookEndpoint not implemented")
@@ -322,6 +340,24 @@ func _WebhookEndpointService_RotateWebhookSecret_Handler(srv interface{}, ctx co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WebhookEndpointService_TestWebhookEndpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TestWebhookEndpointRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WebhookEndpointServiceServer).TestWebhookEndpoint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WebhookEndpointService_TestWebhookEndpoint_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WebhookEndpointServiceServer).TestWebhookEndpoint(ctx, req.(*TestWebhookEndpointRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WebhookEndpointService_DeleteWebhookEndpoint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteWebhookEndpointRequest)
 	if err := dec(in); err != nil {
@@ -420,6 +456,10 @@ var WebhookEndpointService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateWebhookSecret",
 			Handler:    _WebhookEndpointService_RotateWebhookSecret_Handler,
+		},
+		{
+			MethodName: "TestWebhookEndpoint",
+			Handler:    _WebhookEndpointService_TestWebhookEndpoint_Handler,
 		},
 		{
 			MethodName: "DeleteWebhookEndpoint",

@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Exactly one of delivery_id, failed and range is given.
+// Exactly one of delivery_id, failed, range and everyone is given.
 type CreateWebhookReplayRequest struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	EndpointId string                 `protobuf:"bytes,1,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
@@ -35,7 +35,11 @@ type CreateWebhookReplayRequest struct {
 	// Patterns as an endpoint has them; none: those of the endpoint.
 	EventTypes []string `protobuf:"bytes,5,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
 	// How many events a second are queued, 1 to 10000; 0: 200.
-	RateLimit     uint32 `protobuf:"varint,6,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
+	RateLimit uint32 `protobuf:"varint,6,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
+	// Sends the present state of every group and user, as *_created events of its
+	// own with the version that the others know, each at its place among the live
+	// events. These come at the endpoint's own rate.
+	Everyone      *Everyone `protobuf:"bytes,7,opt,name=everyone,proto3" json:"everyone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -112,6 +116,58 @@ func (x *CreateWebhookReplayRequest) GetRateLimit() uint32 {
 	return 0
 }
 
+func (x *CreateWebhookReplayRequest) GetEveryone() *Everyone {
+	if x != nil {
+		return x.Everyone
+	}
+	return nil
+}
+
+type Everyone struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only groups and users of this organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Everyone) Reset() {
+	*x = Everyone{}
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Everyone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Everyone) ProtoMessage() {}
+
+func (x *Everyone) ProtoReflect() protoreflect.Message {
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Everyone.ProtoReflect.Descriptor instead.
+func (*Everyone) Descriptor() ([]byte, []int) {
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Everyone) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
 type FailedDeliveries struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When the last attempt failed at the earliest.
@@ -122,7 +178,7 @@ type FailedDeliveries struct {
 
 func (x *FailedDeliveries) Reset() {
 	*x = FailedDeliveries{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[1]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -134,7 +190,7 @@ func (x *FailedDeliveries) String() string {
 func (*FailedDeliveries) ProtoMessage() {}
 
 func (x *FailedDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[1]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -147,7 +203,7 @@ func (x *FailedDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailedDeliveries.ProtoReflect.Descriptor instead.
 func (*FailedDeliveries) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{1}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *FailedDeliveries) GetSince() *timestamppb.Timestamp {
@@ -171,7 +227,7 @@ type EventRange struct {
 
 func (x *EventRange) Reset() {
 	*x = EventRange{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[2]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -183,7 +239,7 @@ func (x *EventRange) String() string {
 func (*EventRange) ProtoMessage() {}
 
 func (x *EventRange) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[2]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -196,7 +252,7 @@ func (x *EventRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventRange.ProtoReflect.Descriptor instead.
 func (*EventRange) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{2}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EventRange) GetSince() *timestamppb.Timestamp {
@@ -229,7 +285,7 @@ type CreateWebhookReplayResponse struct {
 
 func (x *CreateWebhookReplayResponse) Reset() {
 	*x = CreateWebhookReplayResponse{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[3]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +297,7 @@ func (x *CreateWebhookReplayResponse) String() string {
 func (*CreateWebhookReplayResponse) ProtoMessage() {}
 
 func (x *CreateWebhookReplayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[3]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +310,7 @@ func (x *CreateWebhookReplayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateWebhookReplayResponse.ProtoReflect.Descriptor instead.
 func (*CreateWebhookReplayResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{3}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateWebhookReplayResponse) GetReplay() *WebhookReplay {
@@ -268,7 +324,7 @@ type WebhookReplay struct {
 	state      protoimpl.MessageState `protogen:"open.v1"`
 	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	EndpointId string                 `protobuf:"bytes,2,opt,name=endpoint_id,json=endpointId,proto3" json:"endpoint_id,omitempty"`
-	// DELIVERY, FAILED or RANGE.
+	// DELIVERY, FAILED, RANGE or EVERYONE.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// RUNNING, FINISHED or CANCELLED.
 	Status         string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`
@@ -282,14 +338,14 @@ type WebhookReplay struct {
 	EndTime        *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Who asked for it.
 	Actor string `protobuf:"bytes,13,opt,name=actor,proto3" json:"actor,omitempty"`
-	// How far it has looked, 0 to 1.
+	// How far it has looked, 0 to 1; of EVERYONE, how much of the queued is done.
 	Progress float64 `protobuf:"fixed64,14,opt,name=progress,proto3" json:"progress,omitempty"`
 	// Events that it gave to the endpoint's queue, and those that it passed over
 	// because they waited there already.
 	Queued  int32 `protobuf:"varint,15,opt,name=queued,proto3" json:"queued,omitempty"`
 	Skipped int32 `protobuf:"varint,16,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	// Of the queued, those that were delivered and those that failed for the last
-	// time. It is finished when none is left.
+	// time. It is finished when none is left; EVERYONE is when all are on their way.
 	Delivered     int32 `protobuf:"varint,17,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	Failed        int32 `protobuf:"varint,18,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -298,7 +354,7 @@ type WebhookReplay struct {
 
 func (x *WebhookReplay) Reset() {
 	*x = WebhookReplay{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[4]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -310,7 +366,7 @@ func (x *WebhookReplay) String() string {
 func (*WebhookReplay) ProtoMessage() {}
 
 func (x *WebhookReplay) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[4]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -323,7 +379,7 @@ func (x *WebhookReplay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookReplay.ProtoReflect.Descriptor instead.
 func (*WebhookReplay) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{4}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WebhookReplay) GetId() string {
@@ -464,7 +520,7 @@ type ListWebhookReplaysRequest struct {
 
 func (x *ListWebhookReplaysRequest) Reset() {
 	*x = ListWebhookReplaysRequest{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[5]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +532,7 @@ func (x *ListWebhookReplaysRequest) String() string {
 func (*ListWebhookReplaysRequest) ProtoMessage() {}
 
 func (x *ListWebhookReplaysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[5]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +545,7 @@ func (x *ListWebhookReplaysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWebhookReplaysRequest.ProtoReflect.Descriptor instead.
 func (*ListWebhookReplaysRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{5}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListWebhookReplaysRequest) GetEndpointId() string {
@@ -525,7 +581,7 @@ type ListWebhookReplaysResponse struct {
 
 func (x *ListWebhookReplaysResponse) Reset() {
 	*x = ListWebhookReplaysResponse{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[6]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +593,7 @@ func (x *ListWebhookReplaysResponse) String() string {
 func (*ListWebhookReplaysResponse) ProtoMessage() {}
 
 func (x *ListWebhookReplaysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[6]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +606,7 @@ func (x *ListWebhookReplaysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWebhookReplaysResponse.ProtoReflect.Descriptor instead.
 func (*ListWebhookReplaysResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{6}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListWebhookReplaysResponse) GetReplays() []*WebhookReplay {
@@ -591,7 +647,7 @@ type GetWebhookReplayRequest struct {
 
 func (x *GetWebhookReplayRequest) Reset() {
 	*x = GetWebhookReplayRequest{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[7]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -603,7 +659,7 @@ func (x *GetWebhookReplayRequest) String() string {
 func (*GetWebhookReplayRequest) ProtoMessage() {}
 
 func (x *GetWebhookReplayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[7]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -616,7 +672,7 @@ func (x *GetWebhookReplayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWebhookReplayRequest.ProtoReflect.Descriptor instead.
 func (*GetWebhookReplayRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{7}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetWebhookReplayRequest) GetEndpointId() string {
@@ -642,7 +698,7 @@ type GetWebhookReplayResponse struct {
 
 func (x *GetWebhookReplayResponse) Reset() {
 	*x = GetWebhookReplayResponse{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[8]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +710,7 @@ func (x *GetWebhookReplayResponse) String() string {
 func (*GetWebhookReplayResponse) ProtoMessage() {}
 
 func (x *GetWebhookReplayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[8]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +723,7 @@ func (x *GetWebhookReplayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetWebhookReplayResponse.ProtoReflect.Descriptor instead.
 func (*GetWebhookReplayResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{8}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetWebhookReplayResponse) GetReplay() *WebhookReplay {
@@ -687,7 +743,7 @@ type CancelWebhookReplayRequest struct {
 
 func (x *CancelWebhookReplayRequest) Reset() {
 	*x = CancelWebhookReplayRequest{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[9]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +755,7 @@ func (x *CancelWebhookReplayRequest) String() string {
 func (*CancelWebhookReplayRequest) ProtoMessage() {}
 
 func (x *CancelWebhookReplayRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[9]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +768,7 @@ func (x *CancelWebhookReplayRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWebhookReplayRequest.ProtoReflect.Descriptor instead.
 func (*CancelWebhookReplayRequest) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{9}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelWebhookReplayRequest) GetEndpointId() string {
@@ -738,7 +794,7 @@ type CancelWebhookReplayResponse struct {
 
 func (x *CancelWebhookReplayResponse) Reset() {
 	*x = CancelWebhookReplayResponse{}
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[10]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +806,7 @@ func (x *CancelWebhookReplayResponse) String() string {
 func (*CancelWebhookReplayResponse) ProtoMessage() {}
 
 func (x *CancelWebhookReplayResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[10]
+	mi := &file_rollcall_v1_webhook_replay_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +819,7 @@ func (x *CancelWebhookReplayResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelWebhookReplayResponse.ProtoReflect.Descriptor instead.
 func (*CancelWebhookReplayResponse) Descriptor() ([]byte, []int) {
-	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{10}
+	return file_rollcall_v1_webhook_replay_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CancelWebhookReplayResponse) GetReplay() *WebhookReplay {
@@ -777,7 +833,7 @@ var File_rollcall_v1_webhook_replay_proto protoreflect.FileDescriptor
 
 const file_rollcall_v1_webhook_replay_proto_rawDesc = "" +
 	"\n" +
-	" rollcall/v1/webhook_replay.proto\x12\vrollcall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n" +
+	" rollcall/v1/webhook_replay.proto\x12\vrollcall.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x02\n" +
 	"\x1aCreateWebhookReplayRequest\x12\x1f\n" +
 	"\vendpoint_id\x18\x01 \x01(\tR\n" +
 	"endpointId\x12\x1f\n" +
@@ -788,7 +844,10 @@ const file_rollcall_v1_webhook_replay_proto_rawDesc = "" +
 	"\vevent_types\x18\x05 \x03(\tR\n" +
 	"eventTypes\x12\x1d\n" +
 	"\n" +
-	"rate_limit\x18\x06 \x01(\rR\trateLimit\"D\n" +
+	"rate_limit\x18\x06 \x01(\rR\trateLimit\x121\n" +
+	"\beveryone\x18\a \x01(\v2\x15.rollcall.v1.EveryoneR\beveryone\"3\n" +
+	"\bEveryone\x12'\n" +
+	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\"D\n" +
 	"\x10FailedDeliveries\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\"\x99\x01\n" +
 	"\n" +
@@ -864,48 +923,50 @@ func file_rollcall_v1_webhook_replay_proto_rawDescGZIP() []byte {
 	return file_rollcall_v1_webhook_replay_proto_rawDescData
 }
 
-var file_rollcall_v1_webhook_replay_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_rollcall_v1_webhook_replay_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_rollcall_v1_webhook_replay_proto_goTypes = []any{
 	(*CreateWebhookReplayRequest)(nil),  // 0: rollcall.v1.CreateWebhookReplayRequest
-	(*FailedDeliveries)(nil),            // 1: rollcall.v1.FailedDeliveries
-	(*EventRange)(nil),                  // 2: rollcall.v1.EventRange
-	(*CreateWebhookReplayResponse)(nil), // 3: rollcall.v1.CreateWebhookReplayResponse
-	(*WebhookReplay)(nil),               // 4: rollcall.v1.WebhookReplay
-	(*ListWebhookReplaysRequest)(nil),   // 5: rollcall.v1.ListWebhookReplaysRequest
-	(*ListWebhookReplaysResponse)(nil),  // 6: rollcall.v1.ListWebhookReplaysResponse
-	(*GetWebhookReplayRequest)(nil),     // 7: rollcall.v1.GetWebhookReplayRequest
-	(*GetWebhookReplayResponse)(nil),    // 8: rollcall.v1.GetWebhookReplayResponse
-	(*CancelWebhookReplayRequest)(nil),  // 9: rollcall.v1.CancelWebhookReplayRequest
-	(*CancelWebhookReplayResponse)(nil), // 10: rollcall.v1.CancelWebhookReplayResponse
-	(*timestamppb.Timestamp)(nil),       // 11: google.protobuf.Timestamp
+	(*Everyone)(nil),                    // 1: rollcall.v1.Everyone
+	(*FailedDeliveries)(nil),            // 2: rollcall.v1.FailedDeliveries
+	(*EventRange)(nil),                  // 3: rollcall.v1.EventRange
+	(*CreateWebhookReplayResponse)(nil), // 4: rollcall.v1.CreateWebhookReplayResponse
+	(*WebhookReplay)(nil),               // 5: rollcall.v1.WebhookReplay
+	(*ListWebhookReplaysRequest)(nil),   // 6: rollcall.v1.ListWebhookReplaysRequest
+	(*ListWebhookReplaysResponse)(nil),  // 7: rollcall.v1.ListWebhookReplaysResponse
+	(*GetWebhookReplayRequest)(nil),     // 8: rollcall.v1.GetWebhookReplayRequest
+	(*GetWebhookReplayResponse)(nil),    // 9: rollcall.v1.GetWebhookReplayResponse
+	(*CancelWebhookReplayRequest)(nil),  // 10: rollcall.v1.CancelWebhookReplayRequest
+	(*CancelWebhookReplayResponse)(nil), // 11: rollcall.v1.CancelWebhookReplayResponse
+	(*timestamppb.Timestamp)(nil),       // 12: google.protobuf.Timestamp
 }
 var file_rollcall_v1_webhook_replay_proto_depIdxs = []int32{
-	1,  // 0: rollcall.v1.CreateWebhookReplayRequest.failed:type_name -> rollcall.v1.FailedDeliveries
-	2,  // 1: rollcall.v1.CreateWebhookReplayRequest.range:type_name -> rollcall.v1.EventRange
-	11, // 2: rollcall.v1.FailedDeliveries.since:type_name -> google.protobuf.Timestamp
-	11, // 3: rollcall.v1.EventRange.since:type_name -> google.protobuf.Timestamp
-	11, // 4: rollcall.v1.EventRange.until:type_name -> google.protobuf.Timestamp
-	4,  // 5: rollcall.v1.CreateWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
-	11, // 6: rollcall.v1.WebhookReplay.since:type_name -> google.protobuf.Timestamp
-	11, // 7: rollcall.v1.WebhookReplay.until:type_name -> google.protobuf.Timestamp
-	11, // 8: rollcall.v1.WebhookReplay.create_time:type_name -> google.protobuf.Timestamp
-	11, // 9: rollcall.v1.WebhookReplay.end_time:type_name -> google.protobuf.Timestamp
-	4,  // 10: rollcall.v1.ListWebhookReplaysResponse.replays:type_name -> rollcall.v1.WebhookReplay
-	4,  // 11: rollcall.v1.GetWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
-	4,  // 12: rollcall.v1.CancelWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
-	0,  // 13: rollcall.v1.WebhookReplayService.CreateWebhookReplay:input_type -> rollcall.v1.CreateWebhookReplayRequest
-	5,  // 14: rollcall.v1.WebhookReplayService.ListWebhookReplays:input_type -> rollcall.v1.ListWebhookReplaysRequest
-	7,  // 15: rollcall.v1.WebhookReplayService.GetWebhookReplay:input_type -> rollcall.v1.GetWebhookReplayRequest
-	9,  // 16: rollcall.v1.WebhookReplayService.CancelWebhookReplay:input_type -> rollcall.v1.CancelWebhookReplayRequest
-	3,  // 17: rollcall.v1.WebhookReplayService.CreateWebhookReplay:output_type -> rollcall.v1.CreateWebhookReplayResponse
-	6,  // 18: rollcall.v1.WebhookReplayService.ListWebhookReplays:output_type -> rollcall.v1.ListWebhookReplaysResponse
-	8,  // 19: rollcall.v1.WebhookReplayService.GetWebhookReplay:output_type -> rollcall.v1.GetWebhookReplayResponse
-	10, // 20: rollcall.v1.WebhookReplayService.CancelWebhookReplay:output_type -> rollcall.v1.CancelWebhookReplayResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	2,  // 0: rollcall.v1.CreateWebhookReplayRequest.failed:type_name -> rollcall.v1.FailedDeliveries
+	3,  // 1: rollcall.v1.CreateWebhookReplayRequest.range:type_name -> rollcall.v1.EventRange
+	1,  // 2: rollcall.v1.CreateWebhookReplayRequest.everyone:type_name -> rollcall.v1.Everyone
+	12, // 3: rollcall.v1.FailedDeliveries.since:type_name -> google.protobuf.Timestamp
+	12, // 4: rollcall.v1.EventRange.since:type_name -> google.protobuf.Timestamp
+	12, // 5: rollcall.v1.EventRange.until:type_name -> google.protobuf.Timestamp
+	5,  // 6: rollcall.v1.CreateWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
+	12, // 7: rollcall.v1.WebhookReplay.since:type_name -> google.protobuf.Timestamp
+	12, // 8: rollcall.v1.WebhookReplay.until:type_name -> google.protobuf.Timestamp
+	12, // 9: rollcall.v1.WebhookReplay.create_time:type_name -> google.protobuf.Timestamp
+	12, // 10: rollcall.v1.WebhookReplay.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: rollcall.v1.ListWebhookReplaysResponse.replays:type_name -> rollcall.v1.WebhookReplay
+	5,  // 12: rollcall.v1.GetWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
+	5,  // 13: rollcall.v1.CancelWebhookReplayResponse.replay:type_name -> rollcall.v1.WebhookReplay
+	0,  // 14: rollcall.v1.WebhookReplayService.CreateWebhookReplay:input_type -> rollcall.v1.CreateWebhookReplayRequest
+	6,  // 15: rollcall.v1.WebhookReplayService.ListWebhookReplays:input_type -> rollcall.v1.ListWebhookReplaysRequest
+	8,  // 16: rollcall.v1.WebhookReplayService.GetWebhookReplay:input_type -> rollcall.v1.GetWebhookReplayRequest
+	10, // 17: rollcall.v1.WebhookReplayService.CancelWebhookReplay:input_type -> rollcall.v1.CancelWebhookReplayRequest
+	4,  // 18: rollcall.v1.WebhookReplayService.CreateWebhookReplay:output_type -> rollcall.v1.CreateWebhookReplayResponse
+	7,  // 19: rollcall.v1.WebhookReplayService.ListWebhookReplays:output_type -> rollcall.v1.ListWebhookReplaysResponse
+	9,  // 20: rollcall.v1.WebhookReplayService.GetWebhookReplay:output_type -> rollcall.v1.GetWebhookReplayResponse
+	11, // 21: rollcall.v1.WebhookReplayService.CancelWebhookReplay:output_type -> rollcall.v1.CancelWebhookReplayResponse
+	18, // [18:22] is the sub-list for method output_type
+	14, // [14:18] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_rollcall_v1_webhook_replay_proto_init() }
@@ -919,7 +980,7 @@ func file_rollcall_v1_webhook_replay_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_rollcall_v1_webhook_replay_proto_rawDesc), len(file_rollcall_v1_webhook_replay_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -49,6 +49,9 @@ const (
 	// WebhookEndpointServiceRotateWebhookSecretProcedure is the fully-qualified name of the
 	// WebhookEndpointService's RotateWebhookSecret RPC.
 	WebhookEndpointServiceRotateWebhookSecretProcedure = "/rollcall.v1.WebhookEndpointService/RotateWebhookSecret"
+	// WebhookEndpointServiceTestWebhookEndpointProcedure is the fully-qualified name of the
+	// WebhookEndpointService's TestWebhookEndpoint RPC.
+	WebhookEndpointServiceTestWebhookEndpointProcedure = "/rollcall.v1.WebhookEndpointService/TestWebhookEndpoint"
 	// WebhookEndpointServiceDeleteWebhookEndpointProcedure is the fully-qualified name of the
 	// WebhookEndpointService's DeleteWebhookEndpoint RPC.
 	WebhookEndpointServiceDeleteWebhookEndpointProcedure = "/rollcall.v1.WebhookEndpointService/DeleteWebhookEndpoint"
@@ -73,6 +76,8 @@ type WebhookEndpointServiceClient interface {
 	// Makes new signing keys. Attempts are signed with both the new and the old
 	// ones until the overlap has passed.
 	RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error)
+	// Sends a webhook_endpoint.test event to this endpoint, whatever types it chose.
+	TestWebhookEndpoint(context.Context, *v1.TestWebhookEndpointRequest) (*v1.TestWebhookEndpointResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -123,6 +128,12 @@ func NewWebhookEndpointServiceClient(httpClient connect.HTTPClient, baseURL stri
 			connect.WithSchema(webhookEndpointServiceMethods.ByName("RotateWebhookSecret")),
 			connect.WithClientOptions(opts...),
 		),
+		testWebhookEndpoint: connect.NewClient[v1.TestWebhookEndpointRequest, v1.TestWebhookEndpointResponse](
+			httpClient,
+			baseURL+WebhookEndpointServiceTestWebhookEndpointProcedure,
+			connect.WithSchema(webhookEndpointServiceMethods.ByName("TestWebhookEndpoint")),
+			connect.WithClientOptions(opts...),
+		),
 		deleteWebhookEndpoint: connect.NewClient[v1.DeleteWebhookEndpointRequest, emptypb.Empty](
 			httpClient,
 			baseURL+WebhookEndpointServiceDeleteWebhookEndpointProcedure,
@@ -157,6 +168,7 @@ type webhookEndpointServiceClient struct {
 	getWebhookEndpoint    *connect.Client[v1.GetWebhookEndpointRequest, v1.GetWebhookEndpointResponse]
 	updateWebhookEndpoint *connect.Client[v1.UpdateWebhookEndpointRequest, v1.UpdateWebhookEndpointResponse]
 	rotateWebhookSecret   *connect.Client[v1.RotateWebhookSecretRequest, v1.RotateWebhookSecretResponse]
+	testWebhookEndpoint   *connect.Client[v1.TestWebhookEndpointRequest, v1.TestWebhookEndpointResponse]
 	deleteWebhookEndpoint *connect.Client[v1.DeleteWebhookEndpointRequest, emptypb.Empty]
 	listDeliveries        *connect.Client[v1.ListDeliveriesRequest, v1.ListDeliveriesResponse]
 	getDelivery           *connect.Client[v1.GetDeliveryRequest, v1.GetDeliveryResponse]
@@ -202,6 +214,15 @@ func (c *webhookEndpointServiceClient) UpdateWebhookEndpoint(ctx context.Context
 // RotateWebhookSecret calls rollcall.v1.WebhookEndpointService.RotateWebhookSecret.
 func (c *webhookEndpointServiceClient) RotateWebhookSecret(ctx context.Context, req *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error) {
 	response, err := c.rotateWebhookSecret.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TestWebhookEndpoint calls rollcall.v1.WebhookEndpointService.TestWebhookEndpoint.
+func (c *webhookEndpointServiceClient) TestWebhookEndpoint(ctx context.Context, req *v1.TestWebhookEndpointRequest) (*v1.TestWebhookEndpointResponse, error) {
+	response, err := c.testWebhookEndpoint.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -255,6 +276,8 @@ type WebhookEndpointServiceHandler interface {
 	// Makes new signing keys. Attempts are signed with both the new and the old
 	// ones until the overlap has passed.
 	RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error)
+	// Sends a webhook_endpoint.test event to this endpoint, whatever types it chose.
+	TestWebhookEndpoint(context.Context, *v1.TestWebhookEndpointRequest) (*v1.TestWebhookEndpointResponse, error)
 	// Pending deliveries end with the endpoint.
 	DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error)
 	// The newest come first.
@@ -301,6 +324,12 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 		connect.WithSchema(webhookEndpointServiceMethods.ByName("RotateWebhookSecret")),
 		connect.WithHandlerOptions(opts...),
 	)
+	webhookEndpointServiceTestWebhookEndpointHandler := connect.NewUnaryHandlerSimple(
+		WebhookEndpointServiceTestWebhookEndpointProcedure,
+		svc.TestWebhookEndpoint,
+		connect.WithSchema(webhookEndpointServiceMethods.ByName("TestWebhookEndpoint")),
+		connect.WithHandlerOptions(opts...),
+	)
 	webhookEndpointServiceDeleteWebhookEndpointHandler := connect.NewUnaryHandlerSimple(
 		WebhookEndpointServiceDeleteWebhookEndpointProcedure,
 		svc.DeleteWebhookEndpoint,
@@ -337,6 +366,8 @@ func NewWebhookEndpointServiceHandler(svc WebhookEndpointServiceHandler, opts ..
 			webhookEndpointServiceUpdateWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceRotateWebhookSecretProcedure:
 			webhookEndpointServiceRotateWebhookSecretHandler.ServeHTTP(w, r)
+		case WebhookEndpointServiceTestWebhookEndpointProcedure:
+			webhookEndpointServiceTestWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceDeleteWebhookEndpointProcedure:
 			webhookEndpointServiceDeleteWebhookEndpointHandler.ServeHTTP(w, r)
 		case WebhookEndpointServiceListDeliveriesProcedure:
@@ -372,6 +403,10 @@ func (UnimplementedWebhookEndpointServiceHandler) UpdateWebhookEndpoint(context.
 
 func (UnimplementedWebhookEndpointServiceHandler) RotateWebhookSecret(context.Context, *v1.RotateWebhookSecretRequest) (*v1.RotateWebhookSecretResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.RotateWebhookSecret is not implemented"))
+}
+
+func (UnimplementedWebhookEndpointServiceHandler) TestWebhookEndpoint(context.Context, *v1.TestWebhookEndpointRequest) (*v1.TestWebhookEndpointResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("rollcall.v1.WebhookEndpointService.TestWebhookEndpoint is not implemented"))
 }
 
 func (UnimplementedWebhookEndpointServiceHandler) DeleteWebhookEndpoint(context.Context, *v1.DeleteWebhookEndpointRequest) (*emptypb.Empty, error) {
