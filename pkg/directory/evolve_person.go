@@ -14,6 +14,9 @@ func foldPersonCreated(f *folding, p events.PersonCreated) error {
 	if !row.Made {
 		user := userIDOf(row.ID)
 		row.Parts = []PersonPart{{f.e.Organization, f.e.Directory, user}}
+		if err := f.before(row); err != nil {
+			return err
+		}
 		failed = edit(f, Make(TableUser, f.e.Directory, user), func(u *User) { u.Person, row.Created = row.ID, u.Created })
 	}
 	k := Make(TablePerson, row.ID)
@@ -53,7 +56,7 @@ func foldMembershipCreated(f *folding, p events.MembershipCreated) error {
 		m.Joined = f.e.At
 	}
 	f.put(Make(TableOrgMember, m.Organization, m.Person), m)
-	f.assign(m, nil, m.MembershipState.Roles)
+	f.assign(m, nil, m.Roles)
 	if err := f.person(m.Person, func(p *Person) {
 		p.Revision = f.e.Revision
 		p.Organizations = append(slices.Clone(p.Organizations), m.Organization)
@@ -80,7 +83,7 @@ func foldMembershipUpdated(f *folding, p events.MembershipUpdated) error {
 		m.Joined = f.e.At
 	}
 	f.put(k, &m)
-	f.assign(&m, old.MembershipState.Roles, m.MembershipState.Roles)
+	f.assign(&m, old.Roles, m.Roles)
 	if err := f.person(m.Person, func(p *Person) { p.Revision = f.e.Revision }); err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func differing(a, b events.MembershipState) (names []string) {
 // leave ends what the API says of a member.
 func (f *folding) leave(m *OrgMember) error {
 	f.drop(Make(TableOrgMember, m.Organization, m.Person))
-	f.assign(m, m.MembershipState.Roles, nil)
+	f.assign(m, m.Roles, nil)
 	return f.person(m.Person, func(p *Person) { p.Organizations = without(p.Organizations, m.Organization) })
 }
 
@@ -322,6 +325,23 @@ func (f *folding) trail(id string, w PersonWrite) error {
 	return nil
 }
 
+// before begins the writes of a person with what its directory had written so far.
+func (f *folding) before(p *Person) error {
+	u, ok, err := get[*User](f.view, Make(TableUser, f.e.Directory, userIDOf(p.ID)))
+	if err != nil || !ok {
+		return err
+	}
+	k := Make(TablePersonTrail, p.ID)
+	f.mark(k)
+	f.put(k, &PersonTrail{Writes: []PersonWrite{sofar(u, p.PersonState)}})
+	return nil
+}
+
+// sofar is what a directory wrote of a user before the API did.
+func sofar(u *User, s events.PersonState) PersonWrite {
+	return PersonWrite{PersonStamp: PersonStamp{At: u.Updated}, Directory: u.Directory, Attributes: written(events.PersonState{}, s)}
+}
+
 // person changes a copy of a person's row, and the totals with it. One that
 // nothing holds any more is gone.
 func (f *folding) person(id string, change func(*Person)) (err error) {
@@ -363,7 +383,7 @@ func (f *folding) tallyPerson(before, after *Person) error {
 		}
 		to[""] = all
 		for _, org := range p.Organizations {
-			if _, is := p.part(org); !is {
+			if _, is := p.Part(org); !is {
 				c := to[org]
 				c.Alone += by
 				to[org] = c
@@ -419,7 +439,7 @@ func memberKeys(v View, k Key) ([]Key, error) {
 	if err != nil || !ok {
 		return keys, err
 	}
-	if part, is := p.part(org); is {
+	if part, is := p.Part(org); is {
 		keys = append(keys, Make(TableUser, part.Directory, part.User))
 	}
 	return keys, nil

@@ -113,6 +113,9 @@ func (c CreateMembership) decide(d *decision) error {
 	if len(p.Organizations) >= MaxMemberships {
 		return fault.New(fault.FailedPrecondition, "The user is in %d organizations, which is the limit.", len(p.Organizations))
 	}
+	if err := roomForUser(d.view, org); err != nil {
+		return err
+	}
 	s, err := c.Membership.state(d)
 	if err != nil {
 		return err
@@ -195,7 +198,7 @@ func (c DeleteMembership) decide(d *decision) error {
 	}
 	d.resource = ""
 	p := m.Person
-	if part, ok := p.part(c.Organization); ok {
+	if part, ok := p.Part(c.Organization); ok {
 		return provisioned(part)
 	}
 	if err := d.leave(p, c.Organization); err != nil || !c.Cascade || len(p.In()) > 1 {
@@ -296,7 +299,7 @@ func (d *decision) leave(p *Person, org string) error {
 	if err != nil || !ok {
 		return err
 	}
-	return d.about(p, org, events.MembershipDeleted{Roles: m.MembershipState.Roles})
+	return d.about(p, org, events.MembershipDeleted{Roles: m.Roles})
 }
 
 // roleIDs finds roles that an organization can give, by name, each once.

@@ -114,8 +114,8 @@ func roomForUser(v View, org string) error {
 	return nil
 }
 
-// countUsers counts the users of all directories of an organization, by their
-// totals.
+// countUsers counts the users of all directories of an organization and the
+// members whom none of them has, by their totals.
 func countUsers(v View, org string) (n uint64, err error) {
 	var dirs []string
 	if err := v.Scan(Make(TableOrgDirectory, org), "", func(k Key, _ Row) bool {
@@ -133,5 +133,9 @@ func countUsers(v View, org string) (n uint64, err error) {
 			n += c.Users
 		}
 	}
-	return n, nil
+	alone, ok, err := get[*PersonCounts](v, Make(TablePersonCounts, org))
+	if ok {
+		n += uint64(max(alone.Alone, 0))
+	}
+	return n, err
 }

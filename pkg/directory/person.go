@@ -150,8 +150,31 @@ func FindPerson(v View, id string, directories ...string) (*Person, bool, error)
 	return nil, false, nil
 }
 
-// part returns the directory user that the person is in an organization.
-func (p *Person) part(org string) (PersonPart, bool) {
+// WritesOf returns the last writes of a person, the oldest first. Before the API
+// wrote one, that is what its directory has written.
+func WritesOf(v View, p *Person) ([]PersonWrite, error) {
+	t, ok, err := get[*PersonTrail](v, Make(TablePersonTrail, p.ID))
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return t.Writes, nil
+	}
+	var writes []PersonWrite
+	for _, part := range p.Parts {
+		u, ok, err := get[*User](v, Make(TableUser, part.Directory, part.User))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			writes = append(writes, sofar(u, p.PersonState))
+		}
+	}
+	return writes, nil
+}
+
+// Part returns the directory user that the person is in an organization.
+func (p *Person) Part(org string) (PersonPart, bool) {
 	for _, part := range p.Parts {
 		if part.Organization == org {
 			return part, true
@@ -197,7 +220,7 @@ func MemberOf(v View, p *Person, org string) (Member, bool, error) {
 			return m, false, err
 		}
 	}
-	if part, ok := p.part(org); ok {
+	if part, ok := p.Part(org); ok {
 		if m.User, _, err = get[*User](v, Make(TableUser, part.Directory, part.User)); err != nil {
 			return m, false, err
 		}
@@ -236,7 +259,7 @@ func (m Member) Roles(v View) ([]*Role, error) {
 // roles returns what the API assigned, and is still there.
 func (m *OrgMember) roles(v View) ([]*Role, error) {
 	var roles []*Role
-	for _, id := range m.MembershipState.Roles {
+	for _, id := range m.Roles {
 		r, ok, err := RoleOf(v, id)
 		if err != nil {
 			return nil, err

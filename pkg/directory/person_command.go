@@ -75,6 +75,9 @@ func (c CreatePerson) decide(d *decision) error {
 	if err := personExternalFree(d.view, c.ExternalID); err != nil {
 		return err
 	}
+	if err := roomForUser(d.view, org); err != nil {
+		return err
+	}
 	m, err := c.Membership.state(d)
 	if err != nil {
 		return err
@@ -255,7 +258,7 @@ func (d *decision) joining(dir *Directory, s events.UserState) (string, events.U
 	if err != nil || !ok || !slices.Contains(p.Organizations, dir.Organization) {
 		return "", s, err
 	}
-	if _, is := p.part(dir.Organization); is {
+	if _, is := p.Part(dir.Organization); is {
 		return "", s, nil
 	}
 	r, err := scim.Decode(s.Attributes)
@@ -358,8 +361,15 @@ func checkPerson(s events.PersonState) error {
 		name, value string
 		most        int
 	}{
-		{"external_id", s.ExternalID, 200}, {"given_name", p.GivenName, 255}, {"family_name", p.FamilyName, 255}, {"name", p.Name, MaxName}, {"locale", p.Locale, 64},
-		{"phone_number", p.PhoneNumber, 64}, {"preferred_username", p.PreferredUsername, MaxName}, {"picture", p.Picture, 2048}, {"gender", p.Gender, 64},
+		{"external_id", s.ExternalID, 200},
+		{"given_name", p.GivenName, 255},
+		{"family_name", p.FamilyName, 255},
+		{"name", p.Name, MaxName},
+		{"locale", p.Locale, 64},
+		{"phone_number", p.PhoneNumber, 64},
+		{"preferred_username", p.PreferredUsername, MaxName},
+		{"picture", p.Picture, 2048},
+		{"gender", p.Gender, 64},
 	} {
 		if err := length(f.name, f.value, 0, f.most); err != nil {
 			return err

@@ -50,7 +50,7 @@ func consistentPersons(t directorytest.TB, v directory.View, want map[directory.
 			if err != nil || !ok || m.Provisioned && !in[org] {
 				t.Fatalf("%s is in %s by %+v (%v)", p.ID, org, m, err)
 			}
-			for _, id := range m.MembershipState.Roles {
+			for _, id := range m.Roles {
 				want[directory.Make(directory.TableRoleMember, id, org, p.ID)] = ""
 			}
 			if !in[org] {

@@ -14,6 +14,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -126,6 +127,30 @@ var rules = map[string]map[string]rule{
 		"AddPermissionsToRole":           writes,
 		"RemovePermissionFromRole":       writes,
 		"ListEffectiveRolePermissions":   reads,
+	},
+	// A user may be in several organizations, so a client of one makes those calls
+	// only that find none but its own users.
+	users.UserService_ServiceDesc.ServiceName: {
+		"GetUser":                 reads,
+		"ListUsers":               reads,
+		"SearchUsers":             reads,
+		"SearchOrganizationUsers": reads.in("organization_id"),
+		"UpdateUser":              writes,
+		"DeleteUser":              writes,
+		"CreateMembership":        creates,
+		"DeleteMembership":        writes.in("organization_id"),
+		"UpdateMembership":        writes.in("organization_id"),
+		"CreateUserAndMembership": creates.in("organization_id"),
+		"ListOrganizationUsers":   reads.in("organization_id"),
+		"ResendInvite":            writes.in("organization_id"),
+		"ListUserRoles":           reads.in("organization_id"),
+		"AssignUserRoles":         writes.in("organization_id"),
+		"RemoveUserRole":          writes.in("organization_id"),
+		"ListUserPermissions":     reads.in("organization_id"),
+	},
+	rollcallv1.UserHistoryService_ServiceDesc.ServiceName: {
+		"ListUserHistory":  reads,
+		"AcceptInvitation": writes.in("organization_id"),
 	},
 	rollcallv1.WebhookEndpointService_ServiceDesc.ServiceName: {
 		"CreateWebhookEndpoint": creates.in("organization_id"),

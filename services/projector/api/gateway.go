@@ -17,6 +17,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
@@ -46,6 +47,8 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	events.RegisterEventsServiceServer(conn, s.events)
 	organizations.RegisterOrganizationServiceServer(conn, s.organizations)
 	roles.RegisterRolesServiceServer(conn, s.roles)
+	users.RegisterUserServiceServer(conn, s.users)
+	rollcallv1.RegisterUserHistoryServiceServer(conn, s.userHistory)
 	rollcallv1.RegisterWebhookEndpointServiceServer(conn, s.endpoints)
 	rollcallv1.RegisterWebhookReplayServiceServer(conn, s.replays)
 	rollcallv1.RegisterDirectoryPolicyServiceServer(conn, s.policies)
@@ -62,6 +65,8 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		events.RegisterEventsServiceHandlerClient(ctx, mux, events.NewEventsServiceClient(conn)),
 		organizations.RegisterOrganizationServiceHandlerClient(ctx, mux, organizations.NewOrganizationServiceClient(conn)),
 		roles.RegisterRolesServiceHandlerClient(ctx, mux, roles.NewRolesServiceClient(conn)),
+		users.RegisterUserServiceHandlerClient(ctx, mux, users.NewUserServiceClient(conn)),
+		rollcallv1.RegisterUserHistoryServiceHandlerClient(ctx, mux, rollcallv1.NewUserHistoryServiceClient(conn)),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookEndpointServiceClient(conn)),
 		rollcallv1.RegisterWebhookReplayServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookReplayServiceClient(conn)),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryPolicyServiceClient(conn)),
@@ -81,7 +86,8 @@ func newGateway(c *core, s services) (http.Handler, error) {
 func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	switch m.(type) {
 	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateWebhookReplayResponse, *rollcallv1.CreateApiClientResponse,
-		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse:
+		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse,
+		*users.CreateUserAndMembershipResponse, *users.CreateMembershipResponse:
 		w.WriteHeader(http.StatusCreated)
 	}
 	return nil

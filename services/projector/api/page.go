@@ -23,6 +23,10 @@ const (
 	listClients       listKind = 'c'
 	listAudit         listKind = 'a'
 
+	listPersons            listKind = 'U'
+	listMembers            listKind = 'M'
+	listFoundPersons       listKind = 'F'
+	listFoundMembers       listKind = 'N'
 	listFoundOrganizations listKind = 'O'
 	listEvents             listKind = 'E'
 )

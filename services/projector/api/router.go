@@ -15,6 +15,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events/eventsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations/organizationsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles/rolesconnect"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users/usersconnect"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
@@ -55,6 +56,8 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(eventsconnect.NewEventsServiceHandler(s.events, options...))
 	serve(organizationsconnect.NewOrganizationServiceHandler(s.organizations, options...))
 	serve(rolesconnect.NewRolesServiceHandler(s.roles, options...))
+	serve(usersconnect.NewUserServiceHandler(s.users, options...))
+	serve(rollcallv1connect.NewUserHistoryServiceHandler(s.userHistory, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))
 	serve(rollcallv1connect.NewWebhookReplayServiceHandler(s.replays, options...))
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))

@@ -7,6 +7,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/events"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users"
 )
 
 // services are the implementation. Each embeds what answers "unimplemented" for
@@ -25,6 +26,8 @@ type services struct {
 	mappings      *mappingService
 	syncLog       *syncLogService
 	roles         *roleService
+	users         *userService
+	userHistory   *userHistoryService
 	clients       *clientService
 	audit         *auditService
 }
@@ -43,6 +46,8 @@ func newServices(c *core) services {
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
 		roles:         &roleService{core: c},
+		users:         &userService{core: c},
+		userHistory:   &userHistoryService{core: c},
 		clients:       &clientService{core: c},
 		audit:         &auditService{core: c},
 	}
@@ -60,6 +65,16 @@ type directoryService struct {
 
 type roleService struct {
 	roles.UnimplementedRolesServiceServer
+	core *core
+}
+
+type userService struct {
+	users.UnimplementedUserServiceServer
+	core *core
+}
+
+type userHistoryService struct {
+	rollcallv1.UnimplementedUserHistoryServiceServer
 	core *core
 }
 

@@ -61,6 +61,8 @@ type world struct {
 	mu      sync.Mutex
 	rows    *directory.Overlay
 	nextID  uint64
+	ordinal uint64
+	told    []announce.Announcement // what receivers were told
 	now     time.Time
 	down    bool
 	actors  []string
@@ -113,11 +115,12 @@ func (w *world) Submit(_ context.Context, r directory.Request) (directory.Row, e
 
 func (w *world) fold(list ...events.Event) error {
 	for _, e := range list {
-		changes, err := directory.Evolve(w.rows, e)
+		w.ordinal++
+		as, err := announce.Fold(w.rows, e, w.ordinal)
 		if err != nil {
 			return err
 		}
-		w.rows.Apply(changes)
+		w.told = append(w.told, as...)
 		w.rows.Apply(directory.Audit(e))
 		w.nextID = max(w.nextID, e.ID+1)
 	}
@@ -146,7 +149,7 @@ func (w *world) happened(t *testing.T, e events.Event, p events.Payload) string 
 
 func (w *world) user(t *testing.T, org, dir, name string) string {
 	t.Helper()
-	attributes := `{"userName":"` + name + `","active":true,"name":{"givenName":"Mara","familyName":"Quist"}}`
+	attributes := `{"userName":"` + name + `","active":true,"emails":[{"value":"` + name + `@acme.example"}],"name":{"givenName":"Mara","familyName":"Quist"}}`
 	return w.happened(t, events.Event{Organization: org, Directory: dir, Resource: directory.PrefixUser}, events.UserCreated{UserState: events.UserState{
 		UserNames: events.UserNames{UserName: name, Emails: []string{name + "@acme.example"}},
 		Active:    true, Address: name + "@acme.example", Attributes: json.RawMessage(attributes),

@@ -129,6 +129,7 @@ func problem() *openapi3.SchemaRef {
 var answers201 = map[string]bool{
 	"CreateOrganizationResponse": true, "CreateWebhookEndpointResponse": true, "CreateWebhookReplayResponse": true, "CreateApiClientResponse": true,
 	"CreateRoleResponse": true, "CreateOrganizationRoleResponse": true, "CreatePermissionResponse": true,
+	"CreateUserAndMembershipResponse": true, "CreateMembershipResponse": true,
 }
 
 func operation(op *openapi3.Operation) {
