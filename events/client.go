@@ -6,7 +6,7 @@ import "time"
 const (
 	TypeAPIClientCreated       Type = "api_client.created.v1"
 	TypeAPIClientUpdated       Type = "api_client.updated.v1"
-	TypeAPIClientSecretChanged Type = "api_client.secret_changed.v1"
+	TypeAPIClientSecretChanged Type = "api_client.secret_changed.v1" //nolint:gosec // no secret, a name
 	TypeAPIClientDeleted       Type = "api_client.deleted.v1"
 	TypeIdempotencyKeyUsed     Type = "idempotency_key.used.v1"
 )

@@ -17,7 +17,7 @@ func (v *victim) idsOf(organization string) map[string]string {
 		"organization_id": organization, "org_id": organization, "OrganizationService.id": organization,
 		"directory_id": v.Directory, "DirectoryService.id": v.Directory, "DomainService.id": v.domain, "secret_id": v.secret,
 		"WebhookEndpointService.id": v.endpoint, "endpoint_id": v.endpoint, "ApiClientService.id": v.client,
-		"group_id": v.group, "directory_group_id": v.group, "external_ids": v.group, "link_id": "lnk_100000000000000001",
+		"group_id": v.group, "directory_group_id": v.group, "external_ids": v.group, "link_id": v.link,
 		"external_id": "victim-ext-1", "resource_id": v.user, "UserService.id": "usr_100000000000000001",
 	}
 }
@@ -107,7 +107,7 @@ func naming(c rpc) (named, nested bool) {
 		switch name := string(fields.Get(i).Name()); {
 		case name == "organization_id" || name == "org_id" || name == "id" && service == "OrganizationService":
 			named = true
-		case name == "id", name == "directory_id", name == "secret_id", name == "directory_group_id", name == "endpoint_id":
+		case name == "id", name == "directory_id", name == "link_id", name == "secret_id", name == "directory_group_id", name == "endpoint_id":
 			nested = true
 		}
 	}

@@ -24,7 +24,7 @@ import (
 // victim is what belongs to somebody else, and what must be in no answer.
 type victim struct {
 	*harness.Tenant
-	user, group, domain, secret, endpoint, client string
+	user, group, domain, secret, endpoint, client, link string
 
 	// private is never to be seen; ids are, only where the attacker sent them.
 	private, ids []string
@@ -50,8 +50,10 @@ func newVictim(t *testing.T, s *harness.Server) *victim {
 	v.client = s.API.Must(t, 201, http.MethodPost, "/api/v1/api_clients", map[string]any{
 		"name": "victimclient", "scopes": []string{"read"}, "organization_id": v.Organization,
 	}).Text("client.id")
-	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victimhook", "victimclient", v.SCIM.Token}
-	v.ids = []string{v.Organization, v.Directory, v.user, v.group, v.domain, v.secret, v.endpoint, v.client}
+	made := s.API.Must(t, 200, http.MethodPut, "/api/v1/organizations/"+v.Organization+"/portal_links?shared=true", nil)
+	v.link = made.Text("link.id")
+	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victimhook", "victimclient", v.SCIM.Token, made.Text("link.location")}
+	v.ids = []string{v.Organization, v.Directory, v.user, v.group, v.domain, v.secret, v.endpoint, v.client, v.link}
 	for _, id := range v.ids {
 		if id == "" {
 			t.Fatalf("something of the victim's has no id: %q", v.ids)
@@ -82,6 +84,7 @@ func (v *victim) state(t *testing.T, s *harness.Server) string {
 	var all strings.Builder
 	for _, path := range []string{
 		"/api/v1/organizations/" + v.Organization, "/api/v1/organizations/" + v.Organization + "/domains", "/api/v1/organizations/" + v.Organization + "/roles",
+		"/api/v1/organizations/" + v.Organization + "/portal_links",
 		v.Path() + "/users?include_detail=true", v.Path() + "/groups?include_detail=true", v.Path() + "/policy", v.Path() + "/schemas",
 		v.Path() + "/attribute_mappings", v.Path() + "/allowlist", "/api/v1/webhook_endpoints?organization_id=" + v.Organization,
 	} {
@@ -108,10 +111,18 @@ type answer struct {
 
 var attacker = &http.Client{Timeout: time.Minute}
 
-func send(ctx context.Context, method, target, kind, token, body string) (*http.Response, string, error) {
+// received is an answer: its status, that of gRPC if it has one, and all of it,
+// headers and trailers included.
+type received struct {
+	status     int
+	grpcStatus string
+	text       string
+}
+
+func send(ctx context.Context, method, target, kind, token, body string) (received, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
-		return nil, "", err
+		return received{}, err
 	}
 	req.Header.Set("Content-Type", kind)
 	if token != "" {
@@ -122,7 +133,7 @@ func send(ctx context.Context, method, target, kind, token, body string) (*http.
 	}
 	res, err := attacker.Do(req)
 	if err != nil {
-		return nil, "", err
+		return received{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
@@ -133,7 +144,11 @@ func send(ctx context.Context, method, target, kind, token, body string) (*http.
 	if unescaped != nil {
 		text = header.String()
 	}
-	return res, text + string(b), err
+	status := res.Trailer.Get("Grpc-Status")
+	if status == "" {
+		status = res.Header.Get("Grpc-Status")
+	}
+	return received{res.StatusCode, status, text + string(b)}, err
 }
 
 var codeNames = map[string]string{
@@ -147,13 +162,13 @@ func overConnect(ctx context.Context, base, token string, c rpc, m proto.Message
 	if err != nil {
 		return answer{}, err
 	}
-	res, text, err := send(ctx, http.MethodPost, base+c.procedure, "application/json", token, string(b))
-	if err != nil || res.StatusCode == http.StatusOK {
-		return answer{"ok", text}, err
+	r, err := send(ctx, http.MethodPost, base+c.procedure, "application/json", token, string(b))
+	if err != nil || r.status == http.StatusOK {
+		return answer{"ok", r.text}, err
 	}
 	var refused struct{ Code string }
-	err = json.Unmarshal([]byte(text[strings.LastIndex(text, "\r\n")+2:]), &refused)
-	return answer{refused.Code, text}, err
+	err = json.Unmarshal([]byte(r.text[strings.LastIndex(r.text, "\r\n")+2:]), &refused)
+	return answer{refused.Code, r.text}, err
 }
 
 func overGRPC(ctx context.Context, base, token string, c rpc, m proto.Message) (answer, error) {
@@ -163,15 +178,8 @@ func overGRPC(ctx context.Context, base, token string, c rpc, m proto.Message) (
 	}
 	n := len(b)
 	frame := string([]byte{0, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) + string(b)
-	res, text, err := send(ctx, http.MethodPost, base+c.procedure, "application/grpc", token, frame)
-	if err != nil {
-		return answer{}, err
-	}
-	status := res.Trailer.Get("Grpc-Status")
-	if status == "" {
-		status = res.Header.Get("Grpc-Status")
-	}
-	return answer{codeNames[status], text}, nil
+	r, err := send(ctx, http.MethodPost, base+c.procedure, "application/grpc", token, frame)
+	return answer{codeNames[r.grpcStatus], r.text}, err
 }
 
 func overREST(ctx context.Context, base, token string, b binding, m proto.Message) (answer, error) {
@@ -219,13 +227,13 @@ func overREST(ctx context.Context, base, token string, b binding, m proto.Messag
 		}
 		path += "?" + query.Encode()
 	}
-	res, text, err := send(ctx, b.method, base+path, "application/json", token, string(body))
-	if err != nil || res.StatusCode < 300 {
-		return answer{"ok", text}, err
+	r, err := send(ctx, b.method, base+path, "application/json", token, string(body))
+	if err != nil || r.status < 300 {
+		return answer{"ok", r.text}, err
 	}
 	var refused struct{ Code json.Number }
-	err = json.Unmarshal([]byte(text[strings.LastIndex(text, "\r\n")+2:]), &refused)
-	return answer{codeNames[refused.Code.String()], text}, err
+	err = json.Unmarshal([]byte(r.text[strings.LastIndex(r.text, "\r\n")+2:]), &refused)
+	return answer{codeNames[refused.Code.String()], r.text}, err
 }
 
 // everywhere sends a call over all protocols and hands each answer on.

@@ -19,7 +19,7 @@ const (
 
 // CreateApiClient adds a client and shows its secret once.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) CreateApiClient(ctx context.Context, r *rollcallv1.CreateApiClientRequest) (*rollcallv1.CreateApiClientResponse, error) {
 	if len(r.GetScopes()) == 0 {
 		return nil, fault.New(fault.Invalid, "scopes must name at least one of %q, %q and %q.", directory.ScopeRead, directory.ScopeWrite, directory.ScopeAdmin)
@@ -41,7 +41,7 @@ func (s *clientService) CreateApiClient(ctx context.Context, r *rollcallv1.Creat
 
 // ListApiClients pages through all, the oldest first.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) ListApiClients(ctx context.Context, r *rollcallv1.ListApiClientsRequest) (*rollcallv1.ListApiClientsResponse, error) {
 	size, sizeErr := pageSize(r.GetPageSize(), usualClients, mostClients)
 	at, tokenErr := parseCursor(listClients, r.GetPageToken())
@@ -77,7 +77,7 @@ func (s *clientService) ListApiClients(ctx context.Context, r *rollcallv1.ListAp
 
 // GetApiClient shows one.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) GetApiClient(ctx context.Context, r *rollcallv1.GetApiClientRequest) (*rollcallv1.GetApiClientResponse, error) {
 	if err := checkClientID(r.GetId()); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *clientService) GetApiClient(ctx context.Context, r *rollcallv1.GetApiCl
 
 // UpdateApiClient changes what is present.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) UpdateApiClient(ctx context.Context, r *rollcallv1.UpdateApiClientRequest) (*rollcallv1.UpdateApiClientResponse, error) {
 	if err := checkClientID(r.GetId()); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *clientService) UpdateApiClient(ctx context.Context, r *rollcallv1.Updat
 
 // RotateApiClientSecret makes a new secret and shows it once.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) RotateApiClientSecret(ctx context.Context, r *rollcallv1.RotateApiClientSecretRequest) (*rollcallv1.RotateApiClientSecretResponse, error) {
 	if err := checkClientID(r.GetId()); err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (s *clientService) RotateApiClientSecret(ctx context.Context, r *rollcallv1
 
 // DeleteApiClient ends a client and its tokens.
 //
-//nolint:revive,staticcheck // the generated interface spells the name
+//nolint:staticcheck // the generated interface spells the name
 func (s *clientService) DeleteApiClient(ctx context.Context, r *rollcallv1.DeleteApiClientRequest) (*emptypb.Empty, error) {
 	if err := checkClientID(r.GetId()); err != nil {
 		return nil, err

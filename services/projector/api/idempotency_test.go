@@ -65,14 +65,14 @@ func strings2any(path string) []any {
 func TestIdempotencyKey_scope(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	make := func(token, key, name string) (int, string) {
+	post := func(token, key, name string) (int, string) {
 		t.Helper()
 		st, m := s.callAs(t, token, "POST", "/api/v1/organizations", `{"display_name":"`+name+`"}`, "Idempotency-Key", key)
 		return st, str(m, "organization", "id")
 	}
-	_, mine := make(s.token, "k", "Acme")
+	_, mine := post(s.token, "k", "Acme")
 	_, _, token := s.client(t, `{"scopes":["write"]}`)
-	if st, theirs := make(token, "k", "Acme"); st != 201 || theirs == mine {
+	if st, theirs := post(token, "k", "Acme"); st != 201 || theirs == mine {
 		t.Errorf("another client's key leads to %s (%d)", theirs, st)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.token, "idempotency-key", "k")
@@ -85,18 +85,18 @@ func TestIdempotencyKey_scope(t *testing.T) {
 	if st, _ := s.callAs(t, s.token, "PATCH", "/api/v1/organizations/"+mine, `{"display_name":"Acme 2"}`, "Idempotency-Key", "k"); st != 200 {
 		t.Errorf("a change with a used key: %d", st)
 	}
-	if st, _ := make(s.token, "refused", strings.Repeat("x", 5000)); st != 400 {
+	if st, _ := post(s.token, "refused", strings.Repeat("x", 5000)); st != 400 {
 		t.Fatalf("a long name: %d", st)
 	}
-	if st, id := make(s.token, "refused", "Globex"); st != 201 || id == "" {
+	if st, id := post(s.token, "refused", "Globex"); st != 201 || id == "" {
 		t.Errorf("after a refusal the key is used up: %d", st)
 	}
 	for name, key := range map[string]string{"empty": "", "long": strings.Repeat("k", 256), "not ASCII": "k\u00e9"} {
-		if st, _ := make(s.token, key, "x"); st != 400 {
+		if st, _ := post(s.token, key, "x"); st != 400 {
 			t.Errorf("a key that is %s: %d", name, st)
 		}
 	}
-	if st, _ := make(s.token, strings.Repeat("k", 255), "x"); st != 201 {
+	if st, _ := post(s.token, strings.Repeat("k", 255), "x"); st != 201 {
 		t.Errorf("the longest key: %d", st)
 	}
 }

@@ -44,11 +44,11 @@ func (l *local) Invoke(ctx context.Context, procedure string, args, reply any, _
 		return fault.New(fault.Unimplemented, "This server does not offer this call.")
 	}
 	fill := func(v any) error {
-		proto.Merge(v.(proto.Message), in) //nolint:forcetypeassert // generated code asks
+		proto.Merge(v.(proto.Message), in) //nolint:errcheck // generated code asks
 		return nil
 	}
 	guard := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-		return l.core.call(ctx, procedure, req.(proto.Message), func(ctx context.Context) (any, error) { //nolint:forcetypeassert // likewise
+		return l.core.call(ctx, procedure, req.(proto.Message), func(ctx context.Context) (any, error) { //nolint:errcheck // likewise
 			return next(ctx, req)
 		})
 	}
@@ -56,7 +56,7 @@ func (l *local) Invoke(ctx context.Context, procedure string, args, reply any, _
 	if err != nil {
 		return err
 	}
-	proto.Merge(out, res.(proto.Message)) //nolint:forcetypeassert // likewise
+	proto.Merge(out, res.(proto.Message)) //nolint:errcheck // likewise
 	return nil
 }
 

@@ -112,7 +112,7 @@ func guarded(c *core) connect.UnaryInterceptorFunc {
 			if err != nil {
 				return nil, c.failure(ctx, req.Spec().Procedure, err).rpc()
 			}
-			return res.(connect.AnyResponse), nil //nolint:forcetypeassert // next's
+			return res.(connect.AnyResponse), nil //nolint:errcheck // next's
 		}
 	}
 }

@@ -27,7 +27,7 @@ var clientColumns = []column[*rollcallv1.ApiClient]{
 	{"LAST USED", func(c *rollcallv1.ApiClient) string { return when(c.GetLastUsedTime()) }},
 }
 
-const clientSecret = "The client secret"
+const clientSecret = "The client secret" //nolint:gosec // a title
 
 // apiClient is what every API client is named by.
 type apiClient struct {

@@ -73,7 +73,7 @@ func writeCredentials(c credentials) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	b, err := json.MarshalIndent(c, "", "  ")
+	b, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // it is what the file is for
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -109,11 +110,12 @@ func (c *directoryCreateCmd) Run(ctx context.Context, s *Server, out *Output) er
 // providers lists the names of all.
 func providers() string {
 	var names []string
-	for n := range int32(len(directories.DirectoryProvider_name)) {
-		if name, ok := directories.DirectoryProvider_name[n]; ok && n > 0 {
+	for n, name := range directories.DirectoryProvider_name {
+		if n > 0 {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return joined(names)
 }
 

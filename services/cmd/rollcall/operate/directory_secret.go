@@ -31,11 +31,11 @@ type Overlap struct {
 
 // seconds is the overlap as calls take it.
 func (o Overlap) seconds() *uint32 {
-	n := uint32(min(max(o.Overlap, 0), 365*24*time.Hour) / time.Second) //nolint:gosec // bounded
+	n := uint32(min(max(o.Overlap, 0), 365*24*time.Hour) / time.Second)
 	return &n
 }
 
-const bearerSecret = "The bearer secret"
+const bearerSecret = "The bearer secret" //nolint:gosec // a title
 
 type secretListCmd struct{ place }
 

@@ -15,6 +15,7 @@ type orgCmd struct {
 	Create orgCreateCmd `cmd:"" help:"Make one."`
 	Update orgUpdateCmd `cmd:"" help:"Change what is given."`
 	Delete orgDeleteCmd `cmd:"" help:"Delete one. Its directories have to go first."`
+	Link   linkCmd      `cmd:"" help:"Links into an organization's admin portal."`
 }
 
 var orgColumns = []column[*organizations.Organization]{

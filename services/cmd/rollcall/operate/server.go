@@ -83,7 +83,7 @@ func (s *Server) connect(ctx context.Context) (*grant, error) {
 	if err := s.resolve(); err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // the standard library's
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // the standard library's
 	plain := &http.Client{Transport: transport, Timeout: patience}
 	g, err := fetchToken(ctx, plain, s)
 	if err != nil {
