@@ -19,6 +19,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"syscall"
 	"time"
@@ -52,6 +53,39 @@ type Options struct {
 	Timeout time.Duration
 	// RootCAs, if set, replaces the system's certificate authorities.
 	RootCAs *x509.CertPool
+	// Proxy, if set, is a forward proxy for all requests (http or https). It
+	// resolves the receivers' names and connects to them, so it is also what has to
+	// refuse addresses; URLs are checked here as before.
+	Proxy *url.URL
+	// Resolver, if set, resolves names.
+	Resolver *net.Resolver
+}
+
+// CheckURL is the function of that name as far as the options allow more: what
+// Allow lists is a receiver, too.
+func (o Options) CheckURL(raw string) error {
+	if o.Insecure || len(o.Allow) == 0 {
+		return CheckURL(raw, o.Insecure)
+	}
+	u, err := parse(raw, true)
+	if err != nil {
+		return err
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && o.allows(a) && u.Scheme == "https" {
+		return nil
+	}
+	return CheckURL(raw, false)
+}
+
+// allows reports whether Allow lists the address.
+func (o Options) allows(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	for _, p := range o.Allow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // Client makes attempts. It is safe for concurrent use.
@@ -66,9 +100,9 @@ func NewClient(o Options) *Client {
 		o.Timeout = DefaultTimeout
 	}
 	c := &Client{opts: o}
-	dialer := &net.Dialer{Timeout: min(dialTimeout, o.Timeout), KeepAlive: 30 * time.Second, Control: c.control}
+	dialer := &net.Dialer{Timeout: min(dialTimeout, o.Timeout), KeepAlive: 30 * time.Second, Control: c.control, Resolver: o.Resolver}
 	c.transport = &http.Transport{
-		Proxy:                  nil, // a proxy would connect to what we never see
+		Proxy:                  http.ProxyURL(o.Proxy), // none from the environment: a proxy connects to what we never see
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(idleTotal)},
@@ -84,20 +118,17 @@ func NewClient(o Options) *Client {
 
 // control sees every address just before the connection to it is made.
 func (c *Client) control(_, address string, _ syscall.RawConn) error {
-	if c.opts.Insecure {
-		return nil
+	if c.opts.Insecure || c.opts.Proxy != nil {
+		return nil // the only address is the proxy's
 	}
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return &RefusedError{Reason: "unreadable"}
 	}
-	a := ap.Addr().Unmap().WithZone("")
-	for _, p := range c.opts.Allow {
-		if p.Contains(a) {
-			return nil
-		}
+	if c.opts.allows(ap.Addr()) {
+		return nil
 	}
-	return CheckAddr(a)
+	return CheckAddr(ap.Addr())
 }
 
 // Close ends idle connections.
@@ -111,12 +142,11 @@ func (c *Client) Post(ctx context.Context, rawURL string, header http.Header, bo
 
 // PostWithin is Post with a time limit of its own.
 func (c *Client) PostWithin(ctx context.Context, limit time.Duration, rawURL string, header http.Header, body []byte) Result {
-	u, err := parse(rawURL, c.opts.Insecure || len(c.opts.Allow) > 0)
-	if err != nil {
+	if err := c.opts.CheckURL(rawURL); err != nil {
 		return failed(ctx, err)
 	}
-	if u.Scheme != "https" && !c.opts.Insecure {
-		_, err := parse(rawURL, false)
+	u, err := parse(rawURL, true)
+	if err != nil {
 		return failed(ctx, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)

@@ -37,7 +37,11 @@ func startDelivery(ctx context.Context, s *stack, d deliverySetup) (*delivery.Wo
 	if err != nil {
 		return nil, err
 	}
-	client := egress.NewClient(egress.Options{Insecure: d.flags.WebhookInsecure, Timeout: d.flags.WebhookTimeout})
+	options, err := d.flags.egress()
+	if err != nil {
+		return nil, err
+	}
+	client := egress.NewClient(options)
 	w, err := delivery.New(delivery.Config{
 		Path: d.path, Log: d.log, JetStream: d.js, Leases: d.leases, Client: client, Ladder: ladder, Version: version, Logger: d.logger,
 		Submit: func(ctx context.Context, c directory.Command) error {

@@ -18,7 +18,6 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/seal"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/pkg/synclog/requestlog"
-	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
 	"github.com/rollcallhq/rollcall/services/projector"
@@ -87,6 +86,10 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	if err != nil {
 		return err
 	}
+	options, err := a.flags.egress()
+	if err != nil {
+		return err
+	}
 	requests, err := openSyncLog(ctx, s, a)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	h, err := api.New(api.Config{
 		Uses:  clientUses{uses},
 		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal,
-		CheckURL:   func(u string) error { return egress.CheckURL(u, a.flags.WebhookInsecure) },
+		CheckURL:   options.CheckURL,
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/pkg/webhook/egress"
 	"github.com/rollcallhq/rollcall/services/projector/portal"
 )
 
@@ -101,6 +103,29 @@ type webhookFlags struct {
 	WebhookInsecure bool          `help:"Allow http and private addresses for receivers. For development only." env:"ROLLCALL_WEBHOOK_INSECURE"`
 	WebhookLadder   string        `help:"Times between the attempts of a delivery, 1 to 20." default:"${ladder}" env:"ROLLCALL_WEBHOOK_LADDER"`
 	WebhookTimeout  time.Duration `help:"How long one attempt may take." default:"15s" env:"ROLLCALL_WEBHOOK_TIMEOUT"`
+	// WebhookAllowCidr and WebhookProxy are read by egress.
+	WebhookAllowCidr []string `help:"Networks that receivers may be in although they are private, for example 10.1.0.0/16. Comma-separated." env:"ROLLCALL_WEBHOOK_ALLOW_CIDR"`
+	WebhookProxy     string   `help:"Forward proxy for webhooks, for example http://proxy:3128. It then has to refuse private addresses." env:"ROLLCALL_WEBHOOK_PROXY"`
+}
+
+// egress says how the flags want webhooks to be sent.
+func (f *webhookFlags) egress() (egress.Options, error) {
+	o := egress.Options{Insecure: f.WebhookInsecure, Timeout: f.WebhookTimeout}
+	for _, text := range f.WebhookAllowCidr {
+		p, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return o, fmt.Errorf("--webhook-allow-cidr: %q is no network such as 10.1.0.0/16", text)
+		}
+		o.Allow = append(o.Allow, p.Masked())
+	}
+	if f.WebhookProxy != "" {
+		u, err := url.Parse(f.WebhookProxy)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return o, fmt.Errorf("--webhook-proxy must be the URL of a proxy such as http://proxy:3128")
+		}
+		o.Proxy = u
+	}
+	return o, nil
 }
 
 func (f *webhookFlags) validate() error {
@@ -109,6 +134,9 @@ func (f *webhookFlags) validate() error {
 	}
 	if f.WebhookTimeout <= 0 {
 		return fmt.Errorf("--webhook-timeout must be positive")
+	}
+	if _, err := f.egress(); err != nil {
+		return err
 	}
 	return nil
 }
