@@ -70,6 +70,8 @@ func payloads() []events.Payload {
 		events.PortalLinkCreated{Hash: hash, Features: []string{"dir_sync"}, Until: since, Shared: true},
 		events.PortalLinkRedeemed{Session: hash, Until: since},
 		events.PortalLinkDeleted{},
+		events.DomainVerified{Domain: "acme.example"},
+		events.DomainVerificationFailed{Domain: "acme.example"},
 		events.DomainDeleted{Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN"},
 		events.DirectoryCreated{DirectoryProfile: connection, Policy: policy},
 		events.DirectoryEnabled{},
@@ -146,6 +148,10 @@ func grown() map[string]events.Payload {
 			UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`),
 			Superseded: map[string]json.RawMessage{"locale": json.RawMessage("null"), "name.givenName": json.RawMessage(`"Z & Ł"`)},
 		}},
+		"domain.created.v1-dns": events.DomainCreated{
+			Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN", Verification: "PENDING",
+			DNS: &events.DomainChallenge{Key: "_rollcall-challenge.acme.example", Secret: "rollcall-verification=0123", Until: until},
+		},
 		"group.created.v1-previous": events.GroupCreated{
 			GroupState: events.GroupState{GroupNames: events.GroupNames{DisplayName: "R & D"}, Attributes: attributes}, Previous: "dirgroup_000000000000000007",
 		},

@@ -1,5 +1,7 @@
 package events
 
+import "time"
+
 // The types of an organization's life.
 const (
 	TypeOrganizationCreated Type = "organization.created.v1"
@@ -12,6 +14,12 @@ const (
 // TypeOrganizationSettingsChanged is apart from the profile's types: settings say
 // what an organization may do, not what it is called.
 const TypeOrganizationSettingsChanged Type = "organization.settings_changed.v1"
+
+// The types of a domain's verification by DNS.
+const (
+	TypeDomainVerified           Type = "domain.verified.v1"
+	TypeDomainVerificationFailed Type = "domain.verification_failed.v1"
+)
 
 // OrganizationProfile is what an organization is called.
 type OrganizationProfile struct {
@@ -61,6 +69,27 @@ type DomainCreated struct {
 	// Kind is "ORGANIZATION_DOMAIN" or "ALLOWED_EMAIL_DOMAIN".
 	Kind         string `json:"kind"`
 	Verification string `json:"verification"`
+	// DNS says how the domain is to be verified; nil: it is taken as verified.
+	DNS *DomainChallenge `json:"dns,omitempty"`
+}
+
+// DomainChallenge asks for a TXT record that only who holds the domain can make.
+type DomainChallenge struct {
+	Key    string `json:"key"`    // the record's name
+	Secret string `json:"secret"` // its text; it is published, so it is kept as it is
+	// Until is when the verification fails if the record was not seen.
+	Until time.Time `json:"until"`
+}
+
+// DomainVerified says that the TXT record was seen.
+type DomainVerified struct {
+	Domain string `json:"domain"`
+}
+
+// DomainVerificationFailed says that it was not seen in time. The domain stays to
+// be looked at, and is free for others.
+type DomainVerificationFailed struct {
+	Domain string `json:"domain"`
 }
 
 // DomainDeleted says that a domain is free again.
@@ -76,3 +105,5 @@ func (DomainCreated) Type() Type       { return TypeDomainCreated }
 func (DomainDeleted) Type() Type       { return TypeDomainDeleted }
 
 func (OrganizationSettingsChanged) Type() Type { return TypeOrganizationSettingsChanged }
+func (DomainVerified) Type() Type              { return TypeDomainVerified }
+func (DomainVerificationFailed) Type() Type    { return TypeDomainVerificationFailed }

@@ -145,6 +145,21 @@ type Feature struct {
 	Enabled bool   `json:"enabled"`
 }
 
+// Domain is the data of the events of an organization's domains.
+type Domain struct {
+	ID                 string    `json:"id"`
+	Version            uint64    `json:"version"`
+	Domain             string    `json:"domain"`
+	DomainType         string    `json:"domain_type"`
+	OrganizationID     string    `json:"organization_id"`
+	EnvironmentID      string    `json:"environment_id"`
+	VerificationStatus string    `json:"verification_status"`
+	VerificationMethod string    `json:"verification_method"` // "ADMIN" or "DNS"
+	TXTRecordKey       string    `json:"txt_record_key,omitempty"`
+	TXTRecordSecret    string    `json:"txt_record_secret,omitempty"`
+	UpdatedAt          time.Time `json:"updated_at"`
+}
+
 // Role is the data of RoleCreated, RoleUpdated and RoleDeleted. OrganizationID is
 // set for a role that one organization has of its own.
 type Role struct {

@@ -42,6 +42,10 @@ const (
 	MembershipUpdated   Type = "user.organization_membership_updated"
 	MembershipDeleted   Type = "user.organization_membership_deleted"
 	MembershipInvited   Type = "user.organization_invitation"
+	DomainCreated       Type = "organization.domain_created"
+	DomainDeleted       Type = "organization.domain_deleted"
+	DomainVerified      Type = "organization.domain_dns_verification_success"
+	DomainFailed        Type = "organization.domain_dns_verification_failed"
 	EndpointFailing     Type = "webhook_endpoint.failing"
 	EndpointDisabled    Type = "webhook_endpoint.disabled"
 	// EndpointTest is sent to the endpoint that is tested only.
@@ -71,6 +75,10 @@ var described = map[Type]struct{ object, display string }{
 	MembershipUpdated:   {"OrgMembership", "Organization Membership Updated"},
 	MembershipDeleted:   {"OrgMembership", "Organization Membership Deleted"},
 	MembershipInvited:   {"OrgMembership", "Organization Invitation"},
+	DomainCreated:       {"Organization", "Organization Domain Created"},
+	DomainDeleted:       {"Organization", "Organization Domain Deleted"},
+	DomainVerified:      {"Organization", "Organization Domain DNS Verification Success"},
+	DomainFailed:        {"Organization", "Organization Domain DNS Verification Failed"},
 	EndpointFailing:     {"WebhookEndpoint", "Webhook Endpoint Failing"},
 	EndpointDisabled:    {"WebhookEndpoint", "Webhook Endpoint Disabled"},
 	EndpointTest:        {"WebhookEndpoint", "Webhook Endpoint Test"},

@@ -72,6 +72,11 @@ func data() map[string]any {
 	invited := membership
 	invited.Membership.Status, invited.Membership.JoinTime, invited.Membership.ExpiresAt = "PENDING_INVITE", nil, &deleted
 	bereft := public.OrgMembership{ID: membership.ID, Version: 2, Organization: membership.Organization, User: public.MemberUser{ID: membership.User.ID}, Membership: public.MemberStanding{Status: "INACTIVE", Roles: []public.RoleRef{}}}
+	domain := public.Domain{
+		ID: "dom_100000000000000001", Version: 1, Domain: "acme.example", DomainType: "ORGANIZATION_DOMAIN", OrganizationID: "org_100000000000000001",
+		EnvironmentID: "env_100000000000000001", VerificationStatus: "PENDING", VerificationMethod: "DNS", TXTRecordKey: "_rollcall-challenge.acme.example",
+		TXTRecordSecret: "rollcall-verification=0123", UpdatedAt: at,
+	}
 	return map[string]any{
 		string(public.MembershipCreated):          membership,
 		string(public.MembershipUpdated):          membership,
@@ -97,6 +102,10 @@ func data() map[string]any {
 		string(public.PermissionCreated):          permission,
 		string(public.PermissionUpdated):          permission,
 		string(public.PermissionDeleted):          permission,
+		string(public.DomainCreated):              domain,
+		string(public.DomainDeleted):              domain,
+		string(public.DomainVerified):             domain,
+		string(public.DomainFailed):               domain,
 		string(public.EndpointFailing):            public.Endpoint{ID: "whe_100000000000000001", Version: 1, Description: "R & D", FailingSince: &deleted, DisableAt: &deleted},
 		string(public.EndpointDisabled):           public.Endpoint{ID: "whe_100000000000000001", Version: 2, OrganizationID: head.OrganizationID, Reason: "gone"},
 		string(public.EndpointTest):               public.Endpoint{ID: "whe_100000000000000001", Version: 2, Description: "R & D"},

@@ -127,6 +127,8 @@ func subjects(v directory.View, e events.Event) ([]directory.Key, error) {
 		return []directory.Key{directory.Make(directory.TableOrganization, e.Resource)}, nil
 	case events.TypeOrganizationDeleted:
 		keys = append(keys, directory.Make(directory.TableOrganization, e.Resource))
+	case events.TypeDomainCreated, events.TypeDomainVerified, events.TypeDomainVerificationFailed, events.TypeDomainDeleted:
+		return []directory.Key{directory.Make(directory.TableDomain, e.Organization, e.Resource)}, nil
 	case events.TypeDirectoryEnabled, events.TypeDirectoryDisabled:
 		return []directory.Key{directory.Make(directory.TableDirectory, e.Resource)}, nil
 	case events.TypeRoleCreated, events.TypeRoleUpdated, events.TypeRoleDeleted:
@@ -182,6 +184,10 @@ func (t *telling) tell(k directory.Key, before, after directory.Row) error {
 		b, _ := before.(*directory.Organization)
 		a, _ := after.(*directory.Organization)
 		return t.organization(b, a)
+	case directory.TableDomain:
+		b, _ := before.(*directory.Domain)
+		a, _ := after.(*directory.Domain)
+		return t.domain(b, a)
 	case directory.TableEndpoint:
 		b, _ := before.(*directory.Endpoint)
 		a, _ := after.(*directory.Endpoint)

@@ -294,7 +294,7 @@ func TestGroups(t *testing.T) {
 			}
 			expect("deleted", nil, want)
 			s.Must(t, directory.DeleteOrganization{Organization: s.scope.Organization})
-			expect("all gone", nil, map[public.Type]int{public.UserDeleted: n, public.OrganizationDeleted: 1})
+			expect("all gone", nil, map[public.Type]int{public.UserDeleted: n, public.OrganizationDeleted: 1, public.DomainDeleted: 1})
 			left := 0
 			_ = s.rows.Scan(directory.Make(directory.TableAnnounced), "", func(k directory.Key, _ directory.Row) bool { left++; return true })
 			if left != 0 {
@@ -320,7 +320,8 @@ func TestOrganizationAndDirectory(t *testing.T) {
 		got = append(got, f[0]+" "+f[len(f)-1])
 	}
 	want := []string{
-		"created v1", "directory_enabled v1", "directory_disabled v2", "directory_enabled v3", "updated v2", "updated v3", "directory_disabled v4", "deleted v4",
+		"created v1", "directory_enabled v1", "directory_disabled v2", "directory_enabled v3", "updated v2", "updated v3",
+		"domain_created v1", "directory_disabled v4", "domain_deleted v2", "deleted v4",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("it is told otherwise (-want +got):\n%s", d)
@@ -464,4 +465,36 @@ func TestOrganizationSettings(t *testing.T) {
 	if got := s.does(directory.ChangeOrganizationSettings{Organization: org, MaxUsers: &most}); len(got) != 0 {
 		t.Errorf("a limit is announced: %q", got)
 	}
+}
+
+// TestDomains walks a domain through its verification.
+func TestDomains(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, directory.DeactivationUpdates)
+	org := s.scope.Organization
+	const token = "0123456789abcdef0123456789abcdef"
+	create := directory.CreateDomain{Organization: org, Domain: "initech.example", Token: token}
+	id := directorytest.ID(s.Must(t, create))
+	see := func(want public.Type, version uint64, status string) {
+		t.Helper()
+		as := s.fold(t, s.World)
+		if len(as) != 1 || as[0].Type != want || as[0].Organization != org {
+			t.Fatalf("announced is %v, want one %s", as, want)
+		}
+		d, ok := data(t, as[0]).(public.Domain)
+		if !ok || d.ID != id || d.Version != version || d.VerificationStatus != status || d.VerificationMethod != "DNS" ||
+			d.TXTRecordKey != "_rollcall-challenge.initech.example" || d.TXTRecordSecret != "rollcall-verification="+token || d.UpdatedAt.IsZero() {
+			t.Errorf("receivers see %+v", d)
+		}
+	}
+	see(public.DomainCreated, 1, "PENDING")
+	s.At = s.At.Add(directory.DomainWindow)
+	s.Must(t, directory.FailDomain{Organization: org, ID: id})
+	see(public.DomainFailed, 2, "FAILED")
+	s.Must(t, directory.DeleteDomain{Organization: org, ID: id})
+	see(public.DomainDeleted, 3, "FAILED")
+	id = directorytest.ID(s.Must(t, create))
+	see(public.DomainCreated, 1, "PENDING")
+	s.Must(t, directory.ConfirmDomain{Organization: org, ID: id, Secret: "rollcall-verification=" + token})
+	see(public.DomainVerified, 2, "VERIFIED")
 }

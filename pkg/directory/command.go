@@ -189,6 +189,8 @@ func init() {
 	register[RedeemPortalLink]()
 	register[DeletePortalLinks]()
 	register[CreateDomain]()
+	register[ConfirmDomain]()
+	register[FailDomain]()
 	register[DeleteDomain]()
 	register[CreateDirectory]()
 	register[UpdateDirectory]()

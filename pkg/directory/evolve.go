@@ -68,6 +68,9 @@ var folds = map[events.Type]func(*folding) error{
 
 	events.TypeOrganizationSettingsChanged: with(foldOrganizationSettingsChanged),
 
+	events.TypeDomainVerified:           func(f *folding) error { return f.verified(VerificationDone) },
+	events.TypeDomainVerificationFailed: func(f *folding) error { return f.verified(VerificationFailed) },
+
 	events.TypePortalLinkCreated:  with(foldPortalLinkCreated),
 	events.TypePortalLinkRedeemed: with(foldPortalLinkRedeemed),
 	events.TypePortalLinkDeleted: func(f *folding) error {
@@ -201,20 +204,6 @@ func foldOrganizationDeleted(f *folding, p events.OrganizationDeleted) error {
 		f.drop(Make(TableOrganizationName, p.ExternalID))
 	}
 	return f.startFanout(FanoutOrganizationDeleted)
-}
-
-func foldDomainCreated(f *folding, p events.DomainCreated) error {
-	f.put(Make(TableDomain, f.e.Organization, f.e.Resource), &Domain{
-		ID: f.e.Resource, Organization: f.e.Organization, Name: p.Domain, Kind: p.Kind, Verification: p.Verification, Created: f.e.At,
-	})
-	f.refer(f.e.Organization+"/"+f.e.Resource, Make(TableDomainName, p.Domain))
-	return nil
-}
-
-func foldDomainDeleted(f *folding, p events.DomainDeleted) error {
-	f.drop(Make(TableDomain, f.e.Organization, f.e.Resource))
-	f.drop(Make(TableDomainName, p.Domain))
-	return nil
 }
 
 func foldDirectoryCreated(f *folding, p events.DirectoryCreated) error {

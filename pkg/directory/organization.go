@@ -104,7 +104,7 @@ func (c DeleteOrganization) decide(d *decision) error {
 		return err
 	}
 	for _, m := range domains {
-		if err := d.emit(events.Event{Organization: o.ID, Resource: m.ID, Revision: 2}, events.DomainDeleted{Domain: m.Name, Kind: m.Kind}); err != nil {
+		if err := d.emit(m.event(), events.DomainDeleted{Domain: m.Name, Kind: m.Kind}); err != nil {
 			return err
 		}
 	}

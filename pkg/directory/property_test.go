@@ -200,7 +200,12 @@ func consistent(t directorytest.TB, v directory.View) {
 	})
 	scan(t, v, directory.TableDomain, func(_ directory.Key, r directory.Row) {
 		m := r.(*directory.Domain)
-		want[directory.Make(directory.TableDomainName, m.Name)] = m.Organization + "/" + m.ID
+		if m.Verification != directory.VerificationFailed {
+			want[directory.Make(directory.TableDomainName, m.Name)] = m.Organization + "/" + m.ID
+		}
+		if m.Verification == directory.VerificationPending {
+			want[directory.Make(directory.TableDomainPending, m.ID)] = m.Organization
+		}
 	})
 	scan(t, v, directory.TableDirectory, func(_ directory.Key, r directory.Row) {
 		d := r.(*directory.Directory)
@@ -289,7 +294,7 @@ func consistent(t directorytest.TB, v directory.View) {
 	got := map[directory.Key]string{}
 	for _, table := range []directory.Table{
 		directory.TableMemberOf, directory.TableUserName, directory.TableUserExternal, directory.TableUserDisplay, directory.TableUserEmail,
-		directory.TableGroupDisplay, directory.TableGroupExternal, directory.TableOrganizationName, directory.TableDomainName,
+		directory.TableGroupDisplay, directory.TableGroupExternal, directory.TableOrganizationName, directory.TableDomainName, directory.TableDomainPending,
 		directory.TableOrgDirectory, directory.TableDirectorySecret, directory.TableFormerOrder,
 		directory.TablePersonExternal, directory.TableRoleMember,
 	} {

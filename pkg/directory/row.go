@@ -38,6 +38,10 @@ type Domain struct {
 	Kind         string    `json:"kind"`
 	Verification string    `json:"verification"`
 	Created      time.Time `json:"created"`
+	// Updated is zero and Revision 0 in rows of earlier versions, for Created and 1.
+	Updated  time.Time               `json:"updated,omitzero"`
+	Revision uint64                  `json:"revision,omitempty"`
+	DNS      *events.DomainChallenge `json:"dns,omitempty"`
 }
 
 // Directory is one connection to one identity provider.

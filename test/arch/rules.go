@@ -188,6 +188,10 @@ var Ours = Rules{
 			Reason: "the stream of public events, a page at a time",
 		},
 		{
+			Layer: Adapter, Packages: []string{"pkg/txtrecord"},
+			Reason: "the DNS, on the standard library alone",
+		},
+		{
 			Layer: Adapter, Packages: []string{"pkg/boltfile"}, Outside: []string{"go.etcd.io/bbolt"},
 			Reason: "opening a bbolt file that may be damaged",
 		},
@@ -219,6 +223,10 @@ var Ours = Rules{
 			Layer: Suite, Packages: []string{"pkg/eventlog/logtest", "pkg/directory/directorytest"},
 			Outside: []string{"github.com/google/go-cmp", "pgregory.net/rapid"},
 			Reason:  "what every adapter of a port has to pass, and what drives the core in tests",
+		},
+		{
+			Layer: Suite, Packages: []string{"pkg/txtrecord/dnstest"}, Outside: []string{"golang.org/x/net/dns/dnsmessage"},
+			Reason: "a DNS server for tests",
 		},
 		{
 			Layer: Edge, Packages: []string{"services/web"},

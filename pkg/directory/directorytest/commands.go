@@ -245,8 +245,17 @@ func (c Commands) Administrative() directory.Command {
 	case 2:
 		return directory.DeleteOrganization{Organization: org}
 	case 3, 4:
-		return directory.CreateDomain{Organization: org, Domain: c.pick("domain", domains), Kind: c.pick("kind", []string{"", directory.DomainAllowedEmail, directory.DomainOfOrganization})}
+		return directory.CreateDomain{
+			Organization: org, Domain: c.pick("domain", domains), Kind: c.pick("kind", []string{"", directory.DomainAllowedEmail, directory.DomainOfOrganization}),
+			Token: c.pick("token", []string{"", "", "0123456789abcdef0123456789abcdef"}),
+		}
 	case 5:
+		switch domain := c.any(directory.TableDomain, org); rapid.IntRange(0, 3).Draw(c.T, "of a domain") {
+		case 0:
+			return directory.ConfirmDomain{Organization: org, ID: domain, Secret: "rollcall-verification=0123456789abcdef0123456789abcdef"}
+		case 1:
+			return directory.FailDomain{Organization: org, ID: domain}
+		}
 		return directory.DeleteDomain{Organization: org, ID: c.any(directory.TableDomain, org)}
 	case 6:
 		return directory.CreateDirectory{Organization: org, Kind: "SCIM", Provider: c.pick("provider", []string{"", "OKTA"})}

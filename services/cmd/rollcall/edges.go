@@ -14,15 +14,18 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/announce"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/lease"
 	"github.com/rollcallhq/rollcall/pkg/published"
 	"github.com/rollcallhq/rollcall/pkg/seal"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/pkg/synclog/requestlog"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/ingress/scimhttp"
 	"github.com/rollcallhq/rollcall/services/projector"
 	"github.com/rollcallhq/rollcall/services/projector/api"
 	"github.com/rollcallhq/rollcall/services/projector/portal"
+	"github.com/rollcallhq/rollcall/services/projector/verifier"
 	"github.com/rollcallhq/rollcall/services/web"
 )
 
@@ -75,6 +78,8 @@ type apiSetup struct {
 	base      string
 	portal    string // where the portal is
 	origins   []string
+	resolver  txtrecord.Resolver
+	leases    *lease.Keeper // nil: no other process verifies domains
 	flags     webhookFlags
 	js        jetstream.JetStream
 	path      func(name string) string
@@ -98,7 +103,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	s.push(uses.Stop)
 	h, err := api.New(api.Config{
 		Uses:  clientUses{uses},
-		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal,
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal, Resolver: a.resolver,
 		CheckURL:   options.CheckURL,
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})
@@ -113,7 +118,33 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 		return err
 	}
 	srv.Mount(admins, portal.Prefix)
+	startVerifier(ctx, s, a)
 	return nil
+}
+
+// startVerifier looks for the TXT records of domains, in one process at a time.
+func startVerifier(ctx context.Context, s *stack, a apiSetup) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	s.push(func() error { cancel(); <-done; return nil })
+	run := func(ctx context.Context) error {
+		verifier.Run(ctx, verifier.Config{
+			Model: a.projector, Resolver: a.resolver, Logger: a.logger,
+			Submit: func(ctx context.Context, r directory.Request) error {
+				_, err := a.commands.Submit(ctx, r)
+				return err
+			},
+		})
+		return context.Cause(ctx)
+	}
+	go func() {
+		defer close(done)
+		if a.leases != nil {
+			a.leases.Hold(ctx, "domains", run)
+			return
+		}
+		_ = run(ctx) // ends with ctx
+	}()
 }
 
 // clientUses keeps when API clients were used, as that of directories is kept: in

@@ -159,6 +159,21 @@ type eventsFlags struct {
 	EventsMaxAge time.Duration `help:"How long public events are kept; 0 is for ever." default:"2160h" env:"ROLLCALL_EVENTS_MAX_AGE"`
 }
 
+// dnsFlags say whom to ask for the TXT records of domains.
+type dnsFlags struct {
+	DNSResolver string `help:"DNS server (host:port) to ask for the TXT records of domains; the system's if empty." name:"dns-resolver" placeholder:"HOST:PORT" env:"ROLLCALL_DNS_RESOLVER"`
+}
+
+func (f *dnsFlags) validate() error {
+	if f.DNSResolver == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(f.DNSResolver); err != nil {
+		return fmt.Errorf("--dns-resolver must be host:port: %w", err)
+	}
+	return nil
+}
+
 // portalFlags say who may show the portal.
 type portalFlags struct {
 	PortalOrigins []string `help:"Origins whose pages may hold the portal in a frame, such as https://app.example.com." placeholder:"ORIGIN" env:"ROLLCALL_PORTAL_ORIGINS"`

@@ -10,6 +10,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/projector"
 )
@@ -23,12 +24,13 @@ type serveCmd struct {
 	clientFlags
 	eventsFlags
 	portalFlags
+	dnsFlags
 	StoreLimit int64 `help:"Bytes that the embedded log may take; 80% of the free disk if 0." env:"ROLLCALL_STORE_LIMIT"`
 }
 
 // Validate is called by kong.
 func (c *serveCmd) Validate() error {
-	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate(), c.portalFlags.validate())
+	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate(), c.portalFlags.validate(), c.dnsFlags.validate())
 }
 
 // Run starts the services from the log outwards and stops them in reverse.
@@ -85,7 +87,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	}
 	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: in, keys: keys, base: base(), portal: base(), origins: c.PortalOrigins, flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
+		projector: p, commands: in, keys: keys, base: base(), portal: base(), origins: c.PortalOrigins, resolver: txtrecord.At(c.DNSResolver), flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
 	}); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord"
 	"github.com/rollcallhq/rollcall/services/delivery"
 	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/services/projector"
@@ -72,12 +73,13 @@ type projectorCmd struct {
 	webhookFlags
 	eventsFlags
 	portalFlags
+	dnsFlags
 	ScimURL string `help:"Base URL of the ingresses, which SCIM URLs show; the public URL if empty." name:"scim-url" env:"ROLLCALL_SCIM_URL"`
 }
 
 // Validate is called by kong.
 func (c *projectorCmd) Validate() error {
-	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate(), c.portalFlags.validate())
+	return errors.Join(c.httpFlags.validate(), c.webhookFlags.validate(), c.portalFlags.validate(), c.dnsFlags.validate())
 }
 
 // Run folds the log, emits public events and serves the API.
@@ -111,7 +113,7 @@ func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
 		shown = c.ScimURL
 	}
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, portal: base(), origins: c.PortalOrigins, flags: c.webhookFlags, js: ext.js, path: c.path, logger: out.log,
+		projector: p, commands: remote{ext.nc}, keys: keys, base: shown, portal: base(), origins: c.PortalOrigins, resolver: txtrecord.At(c.DNSResolver), leases: ext.leases, flags: c.webhookFlags, js: ext.js, path: c.path, logger: out.log,
 	}); err != nil {
 		return err
 	}

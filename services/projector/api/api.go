@@ -32,6 +32,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord"
 )
 
 // MaxBody is how many bytes a request may have: 1 MiB.
@@ -79,6 +80,8 @@ type Config struct {
 	// PortalURL is what portal links begin with, without a final slash; empty: the
 	// PublicURL.
 	PortalURL string
+	// Resolver looks for the TXT records of domains; nil: the system's.
+	Resolver txtrecord.Resolver
 	// CheckURL refuses receivers that webhooks must not go to, with a fault.
 	CheckURL func(rawURL string) error
 	// UserDetail and GroupDetail return what webhooks show of a user or a group.
@@ -116,6 +119,9 @@ var Prefixes = []string{"/api/", "/oauth/", "//oauth/", "/keys", "/scalekit.v1."
 func New(cfg Config) (http.Handler, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.Resolver == nil {
+		cfg.Resolver = txtrecord.At("")
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -136,7 +136,7 @@ func TestUnimplemented(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"AssignGroupsForDirectory", "GetDirectoryContext", "TriggerDirectorySync", "UpdateDirectoryContext", "UpdateDomain", "VerifyDomain",
+		"AssignGroupsForDirectory", "GetDirectoryContext", "TriggerDirectorySync", "UpdateDirectoryContext",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unimplemented methods (-want +got):\n%s", diff)

@@ -72,3 +72,41 @@ func TestDomain(t *testing.T) {
 	s.ok(t, 404, "DELETE", all+"/"+want[0], "")
 	s.ok(t, 200, "POST", all, `{"domain":"acme.example"}`)
 }
+
+// TestDomain_dns verifies a domain by its TXT record, from a real server.
+func TestDomain_dns(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org, other := s.organization(t, "Acme"), s.organization(t, "Other")
+	all := "/api/v1/organizations/" + org + "/domains"
+	made := object(s.ok(t, 200, "POST", all, `{"domain":"acme.example","verification_method":"DNS"}`), "domain")
+	path := all + "/" + str(made, "id")
+	if made["verification_status"] != "PENDING" || made["verification_method"] != "DNS" || made["txt_record_key"] != "_rollcall-challenge.acme.example" ||
+		len(str(made, "txt_record_secret")) != len("rollcall-verification=")+32 {
+		t.Errorf("made: %v", made)
+	}
+	if got := s.ok(t, 200, "PATCH", path+":verify", ""); got["verified"] != false {
+		t.Errorf("without a record: %v", got)
+	}
+	s.dns.Set("_rollcall-challenge.acme.example", "something else", str(made, "txt_record_secret"))
+	if status, m := s.call(t, "PATCH", strings.Replace(path, org, other, 1)+":verify", ""); status != 404 {
+		t.Errorf("another organization's: %d %v", status, m)
+	}
+	if got := s.ok(t, 200, "PATCH", path+":verify", ""); got["verified"] != true {
+		t.Errorf("with its record: %v", got)
+	}
+	s.dns.Break(true)
+	if got := s.ok(t, 200, "PATCH", path+":verify", ""); got["verified"] != true {
+		t.Errorf("again: %v", got)
+	}
+	if got := object(s.ok(t, 200, "PATCH", path, `{}`), "domain"); got["verification_status"] != "VERIFIED" || got["update_time"] == got["create_time"] {
+		t.Errorf("then: %v", got)
+	}
+	waiting := str(s.ok(t, 200, "POST", all, `{"domain":"b.example","verification_method":"DNS"}`), "domain", "id")
+	if status, m := s.call(t, "PATCH", all+"/"+waiting+":verify", ""); status != 503 || strings.Contains(str(m, "message"), s.dns.Address) {
+		t.Errorf("a server that fails: %d %v", status, m)
+	}
+	if status, m := s.call(t, "POST", all, `{"domain":"c.example","verification_method":"NOT_APPLICABLE"}`); status != 400 {
+		t.Errorf("another method: %d %v", status, m)
+	}
+}

@@ -25,6 +25,8 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/seal"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord"
+	"github.com/rollcallhq/rollcall/pkg/txtrecord/dnstest"
 	"github.com/rollcallhq/rollcall/services/projector/api"
 )
 
@@ -182,6 +184,7 @@ type server struct {
 	deliveries *deliveries
 	requests   *requests
 	events     *eventStream
+	dns        *dnstest.Server
 	log        *bytes.Buffer
 
 	clockMu sync.Mutex
@@ -199,7 +202,7 @@ func start(t *testing.T) *server {
 	s := &server{
 		world: &world{rows: directory.NewOverlay(directory.Empty{}), nextID: 100000000000000001, now: time.Date(2026, 2, 1, 8, 0, 0, 0, time.UTC), ids: map[string]bool{}},
 		http1: &http.Client{Transport: &http.Transport{Protocols: protocols(true, false)}},
-		log:   &bytes.Buffer{}, deliveries: &deliveries{}, requests: startSyncLog(t), events: &eventStream{t: t},
+		log:   &bytes.Buffer{}, deliveries: &deliveries{}, requests: startSyncLog(t), events: &eventStream{t: t}, dns: dnstest.Start(t),
 	}
 	public, sealed := signing()
 	c := credential.Of(clientSecret)
@@ -209,7 +212,7 @@ func start(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	h, err := api.New(api.Config{
-		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Events: s.events, Keys: masterKeys, PublicURL: publicURL + "/",
+		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Events: s.events, Resolver: txtrecord.At(s.dns.Address), Keys: masterKeys, PublicURL: publicURL + "/",
 		CheckURL: func(raw string) error {
 			if !strings.HasPrefix(raw, "https://") {
 				return fault.New(fault.Invalid, "url must begin with https://.")

@@ -285,9 +285,12 @@ type CreateDomain struct {
 	// A host name, 4 to 255 characters.
 	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	// ORGANIZATION_DOMAIN if unset.
-	DomainType    DomainType `protobuf:"varint,2,opt,name=domain_type,json=domainType,proto3,enum=scalekit.v1.domains.DomainType" json:"domain_type,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DomainType DomainType `protobuf:"varint,2,opt,name=domain_type,json=domainType,proto3,enum=scalekit.v1.domains.DomainType" json:"domain_type,omitempty"`
+	// ADMIN, which is taken if unset: verified by your word. DNS: verified once its
+	// TXT record is seen, within 7 days.
+	VerificationMethod VerificationMethod `protobuf:"varint,100,opt,name=verification_method,json=verificationMethod,proto3,enum=scalekit.v1.domains.VerificationMethod" json:"verification_method,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *CreateDomain) Reset() {
@@ -332,6 +335,13 @@ func (x *CreateDomain) GetDomainType() DomainType {
 		return x.DomainType
 	}
 	return DomainType_DOMAIN_TYPE_UNSPECIFIED
+}
+
+func (x *CreateDomain) GetVerificationMethod() VerificationMethod {
+	if x != nil {
+		return x.VerificationMethod
+	}
+	return VerificationMethod_VERIFICATION_METHOD_UNSPECIFIED
 }
 
 type CreateDomainResponse struct {
@@ -1252,11 +1262,12 @@ const file_scalekit_v1_domains_domains_proto_rawDesc = "" +
 	"\x06domain\x18\x04 \x01(\v2!.scalekit.v1.domains.CreateDomainR\x06domainB\f\n" +
 	"\n" +
 	"identitiesB\x10\n" +
-	"\x0e_connection_id\"h\n" +
+	"\x0e_connection_id\"\xc2\x01\n" +
 	"\fCreateDomain\x12\x16\n" +
 	"\x06domain\x18\x01 \x01(\tR\x06domain\x12@\n" +
 	"\vdomain_type\x18\x02 \x01(\x0e2\x1f.scalekit.v1.domains.DomainTypeR\n" +
-	"domainType\"K\n" +
+	"domainType\x12X\n" +
+	"\x13verification_method\x18d \x01(\x0e2'.scalekit.v1.domains.VerificationMethodR\x12verificationMethod\"K\n" +
 	"\x14CreateDomainResponse\x123\n" +
 	"\x06domain\x18\x01 \x01(\v2\x1b.scalekit.v1.domains.DomainR\x06domain\"\xf8\x01\n" +
 	"\x13UpdateDomainRequest\x12)\n" +
@@ -1400,36 +1411,37 @@ var file_scalekit_v1_domains_domains_proto_goTypes = []any{
 var file_scalekit_v1_domains_domains_proto_depIdxs = []int32{
 	4,  // 0: scalekit.v1.domains.CreateDomainRequest.domain:type_name -> scalekit.v1.domains.CreateDomain
 	2,  // 1: scalekit.v1.domains.CreateDomain.domain_type:type_name -> scalekit.v1.domains.DomainType
-	16, // 2: scalekit.v1.domains.CreateDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
-	7,  // 3: scalekit.v1.domains.UpdateDomainRequest.domain:type_name -> scalekit.v1.domains.UpdateDomain
-	16, // 4: scalekit.v1.domains.UpdateDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
-	16, // 5: scalekit.v1.domains.GetDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
-	17, // 6: scalekit.v1.domains.ListDomainRequest.page_size:type_name -> google.protobuf.Int32Value
-	17, // 7: scalekit.v1.domains.ListDomainRequest.page_number:type_name -> google.protobuf.Int32Value
-	2,  // 8: scalekit.v1.domains.ListDomainRequest.domain_type:type_name -> scalekit.v1.domains.DomainType
-	16, // 9: scalekit.v1.domains.ListDomainResponse.domains:type_name -> scalekit.v1.domains.Domain
-	1,  // 10: scalekit.v1.domains.Domain.verification_status:type_name -> scalekit.v1.domains.VerificationStatus
-	18, // 11: scalekit.v1.domains.Domain.create_time:type_name -> google.protobuf.Timestamp
-	18, // 12: scalekit.v1.domains.Domain.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 13: scalekit.v1.domains.Domain.domain_type:type_name -> scalekit.v1.domains.DomainType
-	0,  // 14: scalekit.v1.domains.Domain.verification_method:type_name -> scalekit.v1.domains.VerificationMethod
-	3,  // 15: scalekit.v1.domains.DomainService.CreateDomain:input_type -> scalekit.v1.domains.CreateDomainRequest
-	6,  // 16: scalekit.v1.domains.DomainService.UpdateDomain:input_type -> scalekit.v1.domains.UpdateDomainRequest
-	9,  // 17: scalekit.v1.domains.DomainService.VerifyDomain:input_type -> scalekit.v1.domains.VerifyDomainRequest
-	11, // 18: scalekit.v1.domains.DomainService.GetDomain:input_type -> scalekit.v1.domains.GetDomainRequest
-	13, // 19: scalekit.v1.domains.DomainService.DeleteDomain:input_type -> scalekit.v1.domains.DeleteDomainRequest
-	14, // 20: scalekit.v1.domains.DomainService.ListDomains:input_type -> scalekit.v1.domains.ListDomainRequest
-	5,  // 21: scalekit.v1.domains.DomainService.CreateDomain:output_type -> scalekit.v1.domains.CreateDomainResponse
-	8,  // 22: scalekit.v1.domains.DomainService.UpdateDomain:output_type -> scalekit.v1.domains.UpdateDomainResponse
-	10, // 23: scalekit.v1.domains.DomainService.VerifyDomain:output_type -> scalekit.v1.domains.VerifyDomainResponse
-	12, // 24: scalekit.v1.domains.DomainService.GetDomain:output_type -> scalekit.v1.domains.GetDomainResponse
-	19, // 25: scalekit.v1.domains.DomainService.DeleteDomain:output_type -> google.protobuf.Empty
-	15, // 26: scalekit.v1.domains.DomainService.ListDomains:output_type -> scalekit.v1.domains.ListDomainResponse
-	21, // [21:27] is the sub-list for method output_type
-	15, // [15:21] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	0,  // 2: scalekit.v1.domains.CreateDomain.verification_method:type_name -> scalekit.v1.domains.VerificationMethod
+	16, // 3: scalekit.v1.domains.CreateDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
+	7,  // 4: scalekit.v1.domains.UpdateDomainRequest.domain:type_name -> scalekit.v1.domains.UpdateDomain
+	16, // 5: scalekit.v1.domains.UpdateDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
+	16, // 6: scalekit.v1.domains.GetDomainResponse.domain:type_name -> scalekit.v1.domains.Domain
+	17, // 7: scalekit.v1.domains.ListDomainRequest.page_size:type_name -> google.protobuf.Int32Value
+	17, // 8: scalekit.v1.domains.ListDomainRequest.page_number:type_name -> google.protobuf.Int32Value
+	2,  // 9: scalekit.v1.domains.ListDomainRequest.domain_type:type_name -> scalekit.v1.domains.DomainType
+	16, // 10: scalekit.v1.domains.ListDomainResponse.domains:type_name -> scalekit.v1.domains.Domain
+	1,  // 11: scalekit.v1.domains.Domain.verification_status:type_name -> scalekit.v1.domains.VerificationStatus
+	18, // 12: scalekit.v1.domains.Domain.create_time:type_name -> google.protobuf.Timestamp
+	18, // 13: scalekit.v1.domains.Domain.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 14: scalekit.v1.domains.Domain.domain_type:type_name -> scalekit.v1.domains.DomainType
+	0,  // 15: scalekit.v1.domains.Domain.verification_method:type_name -> scalekit.v1.domains.VerificationMethod
+	3,  // 16: scalekit.v1.domains.DomainService.CreateDomain:input_type -> scalekit.v1.domains.CreateDomainRequest
+	6,  // 17: scalekit.v1.domains.DomainService.UpdateDomain:input_type -> scalekit.v1.domains.UpdateDomainRequest
+	9,  // 18: scalekit.v1.domains.DomainService.VerifyDomain:input_type -> scalekit.v1.domains.VerifyDomainRequest
+	11, // 19: scalekit.v1.domains.DomainService.GetDomain:input_type -> scalekit.v1.domains.GetDomainRequest
+	13, // 20: scalekit.v1.domains.DomainService.DeleteDomain:input_type -> scalekit.v1.domains.DeleteDomainRequest
+	14, // 21: scalekit.v1.domains.DomainService.ListDomains:input_type -> scalekit.v1.domains.ListDomainRequest
+	5,  // 22: scalekit.v1.domains.DomainService.CreateDomain:output_type -> scalekit.v1.domains.CreateDomainResponse
+	8,  // 23: scalekit.v1.domains.DomainService.UpdateDomain:output_type -> scalekit.v1.domains.UpdateDomainResponse
+	10, // 24: scalekit.v1.domains.DomainService.VerifyDomain:output_type -> scalekit.v1.domains.VerifyDomainResponse
+	12, // 25: scalekit.v1.domains.DomainService.GetDomain:output_type -> scalekit.v1.domains.GetDomainResponse
+	19, // 26: scalekit.v1.domains.DomainService.DeleteDomain:output_type -> google.protobuf.Empty
+	15, // 27: scalekit.v1.domains.DomainService.ListDomains:output_type -> scalekit.v1.domains.ListDomainResponse
+	22, // [22:28] is the sub-list for method output_type
+	16, // [16:22] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_scalekit_v1_domains_domains_proto_init() }
