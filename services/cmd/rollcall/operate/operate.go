@@ -18,6 +18,7 @@ type Commands struct {
 	Org        orgCmd        `cmd:"" group:"Operate" help:"Organizations."`
 	Directory  directoryCmd  `cmd:"" group:"Operate" help:"Directories: connections to identity providers, their secrets, users and groups."`
 	Domain     domainCmd     `cmd:"" group:"Operate" help:"Domains of an organization."`
+	User       userCmd       `cmd:"" group:"Operate" help:"Users of the application, whichever way they came."`
 	Role       roleCmd       `cmd:"" group:"Operate" help:"Roles, of all organizations or one."`
 	Permission permissionCmd `cmd:"" group:"Operate" help:"Permissions that roles consist of."`
 	Mapping    mappingCmd    `cmd:"" group:"Operate" help:"Which groups of a directory give which roles."`

@@ -17,6 +17,7 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains/domainsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations/organizationsconnect"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles/rolesconnect"
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users/usersconnect"
 )
 
 const (
@@ -132,6 +133,10 @@ func (s *Server) domains() domainsconnect.DomainServiceClient {
 
 func (s *Server) roles() rolesconnect.RolesServiceClient {
 	return rolesconnect.NewRolesServiceClient(s.http, s.URL, s.options())
+}
+
+func (s *Server) users() usersconnect.UserServiceClient {
+	return usersconnect.NewUserServiceClient(s.http, s.URL, s.options())
 }
 
 func (s *Server) policies() rollcallv1connect.DirectoryPolicyServiceClient {
