@@ -36,6 +36,7 @@ type cli struct {
 	Ingress   ingressCmd   `cmd:"" help:"Run one ingress (SCIM) on an external NATS."`
 	Projector projectorCmd `cmd:"" help:"Run one projector (read models, API, public events) on an external NATS."`
 	Delivery  deliveryCmd  `cmd:"" help:"Run one delivery worker (webhooks) on an external NATS."`
+	Bridge    bridgeCmd    `cmd:"" help:"Forward public events to AMQP, Kafka or another NATS."`
 	Rebuild   rebuildCmd   `cmd:"" help:"Build the read model again from the log."`
 	Demo      demoCmd      `cmd:"" help:"Play identity providers against a running server and verify its webhooks."`
 	ConfigCmd configCmd    `cmd:"" name:"config" help:"Check a configuration."`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/pkg/natslog"
@@ -25,6 +26,7 @@ type serveCmd struct {
 	eventsFlags
 	portalFlags
 	dnsFlags
+	bridgeFlags
 	StoreLimit int64 `help:"Bytes that the embedded log may take; 80% of the free disk if 0." env:"ROLLCALL_STORE_LIMIT"`
 }
 
@@ -38,7 +40,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	s := &stack{log: out.log}
 	defer func() { err = errors.Join(err, s.stop()) }()
 
-	js, log, err := c.openLog(ctx, s)
+	js, log, connect, err := c.openLog(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -79,6 +81,11 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 
 	metrics := newRegistry()
 	worker.Register(metrics)
+	if c.BridgeTo != "" {
+		if err := startBridge(ctx, s, c.bridgeFlags, metrics, connect); err != nil {
+			return err
+		}
+	}
 	srv, base, err := startWeb(out, c.httpFlags, metrics, func(ctx context.Context) error {
 		return errors.Join(in.Ready(ctx), p.Err(), worker.Err())
 	})
@@ -102,25 +109,26 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	return s.waitFor(ctx, srv)
 }
 
-// openLog starts the embedded server and opens its log.
-func (c *serveCmd) openLog(ctx context.Context, s *stack) (jetstream.JetStream, *natslog.Log, error) {
+// openLog starts the embedded server and opens its log. What it returns besides
+// opens more connections.
+func (c *serveCmd) openLog(ctx context.Context, s *stack) (jetstream.JetStream, *natslog.Log, func() (*nats.Conn, error), error) {
 	server, err := embedded.Start(ctx, embedded.Options{Dir: c.Data, StoreLimit: c.StoreLimit, Logger: s.log})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s.push(server.Close)
 	nc, err := server.Connect(natslog.ConnectOptions()...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s.push(func() error { nc.Close(); return nil })
 	js, err := jetstream.New(nc)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if err := natslog.Ensure(ctx, js, natslog.Config{Sizes: natslog.Shares(server.StoreLimit())}); err != nil {
-		return nil, nil, fmt.Errorf("prepare the streams: %w", err)
+		return nil, nil, nil, fmt.Errorf("prepare the streams: %w", err)
 	}
 	l, err := natslog.Open(ctx, js, 0, natslog.Options{Sole: true, StoreLimit: server.StoreLimit()})
-	return js, l, err
+	return js, l, func() (*nats.Conn, error) { return server.Connect(natslog.ConnectOptions()...) }, err
 }

@@ -1,0 +1,156 @@
+package bridge_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rabbitmq/amqp091-go"
+
+	"github.com/rollcallhq/rollcall/services/bridge"
+)
+
+// rabbit is a RabbitMQ server: an ordinary process on loopback, with its files in
+// a folder of the test.
+type rabbit struct {
+	t          *testing.T
+	path, dir  string
+	port, dist int
+	cmd        *exec.Cmd
+}
+
+// newRabbit finds the server that the system's package installs.
+func newRabbit(t *testing.T) *rabbit {
+	t.Helper()
+	path := "/usr/lib/rabbitmq/bin/rabbitmq-server"
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("REQUIRE_RABBITMQ") != "" {
+			t.Fatalf("RabbitMQ is required and not there: %v", err)
+		}
+		t.Skip("RabbitMQ is not installed (apt-get install rabbitmq-server); REQUIRE_RABBITMQ=1 makes this a failure")
+	}
+	return &rabbit{t: t, path: path, dir: t.TempDir(), port: freePort(t), dist: freePort(t)}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func (r *rabbit) start() {
+	r.t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, "rabbitmq.conf"), []byte(fmt.Sprintf(
+		"listeners.tcp.1 = 127.0.0.1:%d\ndefault_user = rollcall\ndefault_pass = a-secret-word\nlog.console.level = error\n", r.port)), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "plugins"), []byte("[]."), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	log, err := os.OpenFile(filepath.Join(r.dir, "output"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	r.cmd = exec.Command(r.path) //nolint:noctx // ended by stop
+	r.cmd.Dir = r.dir
+	r.cmd.Stdout, r.cmd.Stderr = log, log
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its shell scripts and the machine end together
+	r.cmd.Env = append(os.Environ(),
+		"HOME="+r.dir, fmt.Sprintf("RABBITMQ_NODENAME=rollcall%d@localhost", r.port), fmt.Sprintf("RABBITMQ_DIST_PORT=%d", r.dist),
+		"RABBITMQ_BASE="+r.dir, "RABBITMQ_MNESIA_BASE="+filepath.Join(r.dir, "db"), "RABBITMQ_LOG_BASE="+filepath.Join(r.dir, "log"),
+		"RABBITMQ_LOGS=-", "RABBITMQ_CONFIG_FILE="+filepath.Join(r.dir, "rabbitmq"), "RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(r.dir, "plugins"),
+		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(r.dir, "none"), "RABBITMQ_PID_FILE="+filepath.Join(r.dir, "pid"),
+		"ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprintf("ERL_EPMD_PORT=%d", r.dist+1),
+		`RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}`,
+	)
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	deadline := time.Now().Add(2 * patience)
+	for {
+		conn, err := r.dial()
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			b, _ := os.ReadFile(filepath.Join(r.dir, "output"))
+			r.t.Fatalf("RabbitMQ does not start: %v\n%s", err, b)
+		}
+		time.Sleep(100 * time.Millisecond) // between looks
+	}
+}
+
+// stop ends the server as a power cut would.
+func (r *rabbit) stop() {
+	if r.cmd != nil {
+		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+		_ = r.cmd.Wait()
+		r.cmd = nil
+	}
+}
+
+func (r *rabbit) dial() (*amqp091.Connection, error) {
+	return amqp091.Dial(fmt.Sprintf("amqp://rollcall:a-secret-word@127.0.0.1:%d/", r.port))
+}
+
+// consume reads a durable queue that is bound to the exchange.
+func (r *rabbit) consume(w *world) {
+	r.t.Helper()
+	conn, err := r.dial()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ch, err := conn.Channel()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := ch.ExchangeDeclare("directory", "topic", true, false, false, false, nil); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("app", true, false, false, false, nil); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := ch.QueueBind("app", "organization.#", "directory", false, nil); err != nil {
+		r.t.Fatal(err)
+	}
+	deliveries, err := ch.Consume("app", "", false, false, false, false, nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	go func() { // ends with the server
+		for d := range deliveries {
+			resource, _ := d.Headers["rollcall-resource"].(string)
+			w.receive(received{id: d.MessageId, resource: resource, typ: d.RoutingKey, body: string(d.Body)})
+			if d.DeliveryMode != amqp091.Persistent || d.Type != d.RoutingKey {
+				r.t.Errorf("%s: mode %d, type %s, key %s", d.MessageId, d.DeliveryMode, d.Type, d.RoutingKey)
+			}
+			_ = d.Ack(false)
+		}
+	}()
+}
+
+// A real RabbitMQ is killed in the middle, and so is the bridge.
+func TestRabbitMQ(t *testing.T) {
+	t.Parallel()
+	r := newRabbit(t)
+	t.Cleanup(r.stop)
+	r.start()
+	w := newWorld(t)
+	r.consume(w)
+	target := bridge.Target{URL: fmt.Sprintf("amqp://127.0.0.1:%d/?exchange=directory", r.port), User: "rollcall", Password: "a-secret-word"}
+	outage(t, w, target, r.stop, func() {
+		r.start()
+		r.consume(w)
+	})
+}
