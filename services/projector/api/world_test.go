@@ -71,12 +71,18 @@ type world struct {
 	actors  []string
 	ids     map[string]bool
 	refused error
+	// watch, if set, sees every row that a call looks at.
+	watch func(directory.Key)
 }
 
 func (w *world) Read(_ context.Context, f func(directory.View) error) error {
 	w.mu.Lock()
 	look := w.look
-	v, down := w.rows.Snapshot(directory.Empty{}), w.down
+	var v directory.View = w.rows.Snapshot(directory.Empty{})
+	down := w.down
+	if w.watch != nil {
+		v = seenView{v, w.watch}
+	}
 	w.mu.Unlock()
 	if down {
 		return fault.New(fault.Unavailable, "The read model is catching up with the log. Try again.")
