@@ -164,6 +164,9 @@ var rules = map[string]map[string]rule{
 		"GetDelivery":           reads,
 		"ListDeliveryAttempts":  reads,
 	},
+	rollcallv1.EventService_ServiceDesc.ServiceName: {
+		"ListEvents": reads.in("organization_id"),
+	},
 	rollcallv1.WebhookReplayService_ServiceDesc.ServiceName: {
 		"CreateWebhookReplay": creates,
 		"ListWebhookReplays":  reads,

@@ -50,6 +50,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	users.RegisterUserServiceServer(conn, s.users)
 	rollcallv1.RegisterUserHistoryServiceServer(conn, s.userHistory)
 	rollcallv1.RegisterWebhookEndpointServiceServer(conn, s.endpoints)
+	rollcallv1.RegisterEventServiceServer(conn, s.pulls)
 	rollcallv1.RegisterWebhookReplayServiceServer(conn, s.replays)
 	rollcallv1.RegisterDirectoryPolicyServiceServer(conn, s.policies)
 	rollcallv1.RegisterDirectoryAccessServiceServer(conn, s.access)
@@ -68,6 +69,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		users.RegisterUserServiceHandlerClient(ctx, mux, users.NewUserServiceClient(conn)),
 		rollcallv1.RegisterUserHistoryServiceHandlerClient(ctx, mux, rollcallv1.NewUserHistoryServiceClient(conn)),
 		rollcallv1.RegisterWebhookEndpointServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookEndpointServiceClient(conn)),
+		rollcallv1.RegisterEventServiceHandlerClient(ctx, mux, rollcallv1.NewEventServiceClient(conn)),
 		rollcallv1.RegisterWebhookReplayServiceHandlerClient(ctx, mux, rollcallv1.NewWebhookReplayServiceClient(conn)),
 		rollcallv1.RegisterDirectoryPolicyServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryPolicyServiceClient(conn)),
 		rollcallv1.RegisterDirectoryAccessServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryAccessServiceClient(conn)),

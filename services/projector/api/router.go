@@ -59,6 +59,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(usersconnect.NewUserServiceHandler(s.users, options...))
 	serve(rollcallv1connect.NewUserHistoryServiceHandler(s.userHistory, options...))
 	serve(rollcallv1connect.NewWebhookEndpointServiceHandler(s.endpoints, options...))
+	serve(rollcallv1connect.NewEventServiceHandler(s.pulls, options...))
 	serve(rollcallv1connect.NewWebhookReplayServiceHandler(s.replays, options...))
 	serve(rollcallv1connect.NewDirectoryPolicyServiceHandler(s.policies, options...))
 	serve(rollcallv1connect.NewDirectoryAccessServiceHandler(s.access, options...))

@@ -19,6 +19,7 @@ type services struct {
 	domains       *domainService
 	endpoints     *endpointService
 	replays       *replayService
+	pulls         *pullService
 	policies      *policyService
 	access        *accessService
 	events        *eventsService
@@ -39,6 +40,7 @@ func newServices(c *core) services {
 		domains:       &domainService{core: c},
 		endpoints:     &endpointService{core: c},
 		replays:       &replayService{core: c},
+		pulls:         &pullService{core: c},
 		policies:      &policyService{core: c},
 		access:        &accessService{core: c},
 		events:        &eventsService{core: c},
@@ -85,6 +87,11 @@ type domainService struct {
 
 type endpointService struct {
 	rollcallv1.UnimplementedWebhookEndpointServiceServer
+	core *core
+}
+
+type pullService struct {
+	rollcallv1.UnimplementedEventServiceServer
 	core *core
 }
 
