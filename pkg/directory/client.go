@@ -98,7 +98,8 @@ func (c UpdateAPIClient) decide(d *decision) error {
 	if c.Name != nil {
 		e.Name = *c.Name
 	}
-	if c.Scopes != nil {
+	// No list at all is none given, which is all that JSON can say of it.
+	if c.Scopes != nil && *c.Scopes != nil {
 		if len(*c.Scopes) == 0 {
 			return fault.New(fault.Invalid, "scopes must name at least one of %q, %q and %q.", ScopeRead, ScopeWrite, ScopeAdmin)
 		}

@@ -24,6 +24,10 @@ const Bucket = "LEASES"
 // takeover takes after a kill.
 const DefaultTTL = 3 * time.Second
 
+// releaseTries is how often a lease is given back that a renewal changes
+// meanwhile; there is one such renewal at most.
+const releaseTries = 3
+
 // Keeper hands out leases to this process.
 type Keeper struct {
 	js       jetstream.JetStream
@@ -122,13 +126,18 @@ func (k *Keeper) renew(ctx context.Context, key string, rev uint64) (uint64, err
 }
 
 // release lets the next holder in at once, instead of after the TTL. It asks
-// for the revision, because a renewal that was given up may have been stored.
+// for the revision, because a renewal that was given up may have been stored, and
+// again if that happens only now.
 func (k *Keeper) release(ctx context.Context, key string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	e, err := k.kv.Get(ctx, key)
-	if err != nil || string(e.Value()) != k.id {
-		return
+	for range releaseTries {
+		e, err := k.kv.Get(ctx, key)
+		if err != nil || string(e.Value()) != k.id {
+			return
+		}
+		if k.kv.Delete(ctx, key, jetstream.LastRevision(e.Revision())) == nil {
+			return
+		}
 	}
-	_ = k.kv.Delete(ctx, key, jetstream.LastRevision(e.Revision()))
 }

@@ -221,9 +221,10 @@ func TestReady(t *testing.T) {
 		stop(t, a)
 		eventually(t, func() bool { return w.holder(t) == "b" }, "b to own the log")
 		stop(t, b)
-		if _, err := kv.Create(t.Context(), "partition.0", []byte("a process that never answers")); err != nil {
-			t.Fatal(err)
-		}
+		eventually(t, func() bool {
+			_, err := kv.Create(t.Context(), "partition.0", []byte("a process that never answers"))
+			return err == nil
+		}, "b's lease to be free")
 		c := w.shared(t, "c", w.connect(t))
 		if err := c.Ready(t.Context()); fault.KindOf(err) != fault.Unavailable {
 			t.Errorf("ready while nobody answers for the log: %v", err)

@@ -7,12 +7,13 @@ import './organizations.mjs';
 import './directories.mjs';
 import './domains.mjs';
 import './roles.mjs';
+import './users.mjs';
 import './eventlog.mjs';
 import './webhooks.mjs';
 import './guides.mjs';
 
 after(() => {
-  for (const group of ['organization', 'directory', 'domain', 'role', 'permission', 'events']) {
+  for (const group of ['organization', 'directory', 'domain', 'role', 'permission', 'user', 'events']) {
     const missing = methods(group).filter((m) => !called.has(`${group}.${m}`));
     assert.deepEqual(missing, [], `methods of ${group} that no test calls`);
   }
