@@ -161,6 +161,7 @@ func (r *reader) record() Record {
 		rec.Progress = r.replay()
 		r.bad = r.bad || rec.Progress.Endpoint != rec.Endpoint
 		return rec
+	default: // below
 	}
 	rec.Seq = r.in.Uvarint()
 	rec.EventID, rec.EventType, rec.Resource, rec.Due = r.string(), r.string(), r.string(), r.in.Time()

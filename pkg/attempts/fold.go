@@ -13,6 +13,7 @@ func Fold(rows Rows, r Record) error {
 		return rows.DropEndpoint(r.Endpoint)
 	case KindReplayEnded:
 		return rows.DropReplay(r.Endpoint, r.Progress.ID)
+	default: // below
 	}
 	ep, ok, err := rows.Endpoint(r.Endpoint)
 	if err != nil {

@@ -32,6 +32,7 @@ func record() *rapid.Generator[attempts.Record] {
 			r.Progress.Position, r.Progress.Queued = rapid.Uint64Range(1, 9).Draw(t, "looked"), rapid.Uint64Range(0, 5).Draw(t, "queued")
 			r.Progress.Read = rapid.Bool().Draw(t, "read")
 			return r
+		default: // below
 		}
 		r.Seq = rapid.Uint64Range(1, 12).Draw(t, "seq")
 		r.EventID, r.EventType, r.Resource = fmt.Sprintf("evt_%d", r.Seq), "organization.created", fmt.Sprintf("org_%d", r.Seq%3)

@@ -160,6 +160,7 @@ func (w *writer) record(r *Record) {
 		p.Endpoint = r.Endpoint
 		w.replay(&p)
 		return
+	default: // below
 	}
 	w.uint(r.Seq)
 	w.string(r.EventID)

@@ -296,6 +296,7 @@ func BackfillOf(v View, e events.Event) (endpoint, replay string, err error) {
 			return job.Endpoint, job.Resource, nil
 		}
 		return "", "", err
+	default: // no other
 	}
 	return "", "", nil
 }

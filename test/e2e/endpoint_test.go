@@ -155,3 +155,37 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("the other endpoint got %d more events, want at most the last two users", len(after)-len(before))
 	}
 }
+
+// TestPull says that whoever pulls gets what webhooks carry, in order, once, and
+// that a pull waits for what is not there yet.
+func TestPull(t *testing.T) {
+	t.Parallel()
+	s := harness.NewServer(t).MustStart()
+	r := harness.NewReceiver(t)
+	s.API.Endpoint(t, r, nil)
+	x := s.API.Tenant(t, s.SCIM, "pull.example", "OKTA")
+	x.SCIM.Create(t, "/Users", harness.User("mara@pull.example", nil))
+	last := r.Await(t, soon, "the user", func(d harness.Delivery) bool { return d.Type == string(public.UserCreated) })
+	seen, cursor, end := map[any]bool{}, "", ""
+	harness.Eventually(t, soon, "the user to be pulled", func() error {
+		res := s.API.Must(t, http.StatusOK, http.MethodGet, "/api/v1/events?limit=3&wait_seconds=1&cursor="+cursor, nil)
+		list, _ := res.At("events").([]any)
+		for _, e := range list {
+			m, _ := e.(map[string]any)
+			if seen[m["id"]] {
+				t.Errorf("%v came twice", m["id"])
+			}
+			seen[m["id"]] = true
+			end, _ = m["id"].(string)
+		}
+		if cursor = res.Text("cursor"); end != last.ID {
+			return fmt.Errorf("at %s", end)
+		}
+		return nil
+	})
+	for _, d := range r.Deliveries() {
+		if !seen[d.ID] {
+			t.Errorf("%s was sent and not pulled", d.ID)
+		}
+	}
+}

@@ -201,6 +201,7 @@ func record() *rapid.Generator[attempts.Record] {
 			r.Progress.Position, r.Progress.Queued = rapid.Uint64Range(1, 9).Draw(t, "looked"), rapid.Uint64Range(0, 5).Draw(t, "queued")
 			r.Progress.Read = rapid.Bool().Draw(t, "read")
 			return r
+		default: // below
 		}
 		r.Seq = rapid.Uint64Range(1, 9).Draw(t, "seq")
 		r.EventID = fmt.Sprintf("evt_%d", r.Seq)

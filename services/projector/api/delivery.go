@@ -130,7 +130,7 @@ func (s *endpointService) ListDeliveries(ctx context.Context, r *rollcallv1.List
 	if err := first(checkID("endpoint_id", r.GetEndpointId(), "", maxID), sizeErr, tokenErr, statusErr, sinceErr, untilErr); err != nil {
 		return nil, err
 	}
-	if _, err := s.recorded(ctx, r.GetEndpointId()); err != nil {
+	if err := s.recorded(ctx, r.GetEndpointId()); err != nil {
 		return nil, err
 	}
 	p, err := s.core.cfg.Deliveries.List(ctx, DeliveryQuery{
@@ -168,22 +168,22 @@ func (s *endpointService) delivery(ctx context.Context, endpoint, id string) (De
 	if err := first(checkID("endpoint_id", endpoint, "", maxID), checkID("id", id, "", maxID)); err != nil {
 		return Delivery{}, err
 	}
-	if _, err := s.recorded(ctx, endpoint); err != nil {
+	if err := s.recorded(ctx, endpoint); err != nil {
 		return Delivery{}, err
 	}
 	return s.core.cfg.Deliveries.Get(ctx, endpoint, id)
 }
 
-// recorded returns an endpoint whose deliveries this server can show.
-func (s *endpointService) recorded(ctx context.Context, id string) (ep *directory.Endpoint, err error) {
-	err = s.core.read(ctx, func(v directory.View) error {
-		ep, err = endpointOf(v, id)
+// recorded refuses an endpoint whose deliveries this server cannot show.
+func (s *endpointService) recorded(ctx context.Context, id string) error {
+	err := s.core.read(ctx, func(v directory.View) error {
+		_, err := endpointOf(v, id)
 		return err
 	})
 	if err == nil && s.core.cfg.Deliveries == nil {
 		err = fault.New(fault.Unimplemented, "This server keeps no record of deliveries; ask one that sends webhooks.")
 	}
-	return ep, err
+	return err
 }
 
 func deliveryStatus(text string) (DeliveryStatus, error) {

@@ -205,7 +205,7 @@ func replayMessage(r *directory.Replay, p ReplayProgress) *rollcallv1.WebhookRep
 	}
 	m := &rollcallv1.WebhookReplay{
 		Id: r.ID, EndpointId: r.Endpoint, Kind: strings.ToUpper(r.Kind), Status: strings.ToUpper(r.Status), EventId: r.EventID,
-		EventTypes: r.EventTypes, OrganizationId: r.WebhookReplayRequested.Organization, RateLimit: uint32(r.RateLimit), //nolint:gosec // bounded
+		EventTypes: r.EventTypes, OrganizationId: r.Organization, RateLimit: uint32(r.RateLimit), //nolint:gosec // bounded
 		CreateTime: stamp(r.Created), EndTime: stamp(r.Ended), Actor: r.Actor, Progress: p.Looked,
 		Queued: clamp(p.Queued), Skipped: clamp(p.Skipped), Delivered: clamp(p.Delivered), Failed: clamp(p.Dead),
 	}
