@@ -79,7 +79,7 @@ func join(t *testing.T, k *lease.Keeper) *worker {
 	if w.share, err = k.Share(t.Context(), "work", slots, w); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	w.stop = cancel
 	go func() {
 		defer close(w.done)

@@ -1,11 +1,14 @@
 package bridge_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -97,6 +100,18 @@ func (r *rabbit) stop() {
 		_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
 		_ = r.cmd.Wait()
 		r.cmd = nil
+	}
+	// Erlang's port mapper is a daemon of its own, on a port of this server's. It
+	// refuses to end until it has noticed that the server is gone.
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // between tries
+		out, err := exec.Command("epmd", "-port", strconv.Itoa(r.dist+1), "-kill").CombinedOutput() //nolint:noctx // ends at once
+		if errors.Is(err, exec.ErrNotFound) || bytes.Contains(out, []byte("Killed")) || bytes.Contains(out, []byte("Cannot connect")) {
+			return
+		}
+		if time.Now().After(deadline) {
+			r.t.Errorf("the port mapper does not end: %s", out)
+			return
+		}
 	}
 }
 
