@@ -161,13 +161,30 @@ func (r *Domain) Verified() bool {
 	return r.Verification == VerificationAuto || r.Verification == VerificationDone
 }
 
+// The names of the faults about domains. Their subject is the domain.
+const (
+	DomainNotRegistered = "domain_not_registered"
+	DomainNotVerified   = "domain_not_verified"
+	NoAddress           = "no_email_address" // without a subject
+)
+
+// DomainAdmits reports whether an organization's users may have addresses of a
+// domain now.
+func DomainAdmits(v View, org, domain string) (bool, error) {
+	err := domainAllowed(v, org, "anybody@"+domain)
+	if fault.KindOf(err) == fault.Invalid {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // domainAllowed refuses an address whose domain the organization has not
 // registered. Subdomains of a registered domain are other domains.
 func domainAllowed(v View, org, address string) error {
 	domain := addressDomain(address)
 	if domain == "" {
 		return fault.New(fault.Invalid, "The user has no e-mail address, and this directory takes only addresses of registered domains. "+
-			"Send a primary or work e-mail, or a userName that is an address.").Because(fault.InvalidValue)
+			"Send a primary or work e-mail, or a userName that is an address.").Because(fault.InvalidValue).Named(NoAddress, "")
 	}
 	at, ok, err := get[Ref](v, Make(TableDomainName, domain))
 	if err != nil {
@@ -184,11 +201,12 @@ func domainAllowed(v View, org, address string) error {
 			return nil
 		default:
 			return fault.New(fault.Invalid, "The e-mail domain %s is registered for this organization and not verified yet. "+
-				"Make the TXT record that was asked for, and provision the user again.", domain).Because(fault.InvalidValue)
+				"Make the TXT record that was asked for, and provision the user again.", domain).Because(fault.InvalidValue).Named(DomainNotVerified, domain)
 		}
 	}
 	return fault.New(fault.Invalid, "The e-mail domain %s is not registered for this organization. "+
-		"Register the domain %s, or set the directory's domain_policy to OFF, and provision the user again.", domain, domain).Because(fault.InvalidValue)
+		"Register the domain %s, or set the directory's domain_policy to OFF, and provision the user again.", domain, domain).Because(fault.InvalidValue).
+		Named(DomainNotRegistered, domain)
 }
 
 func foldDomainCreated(f *folding, p events.DomainCreated) error {

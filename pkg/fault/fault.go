@@ -75,7 +75,12 @@ type Error struct {
 	Kind   Kind
 	Reason Reason
 	Detail string
-	cause  error
+	// Name says more closely than Reason what is the matter, in lower case with
+	// underscores; empty for most. Logs are filtered by it, and Subject is what it
+	// is about: a domain that is not registered, say.
+	Name, Subject string
+
+	cause error
 }
 
 // New makes a fault of kind k whose detail is the formatted text.
@@ -93,6 +98,13 @@ func Wrap(k Kind, cause error, format string, args ...any) *Error {
 func (e *Error) Because(r Reason) *Error {
 	c := *e
 	c.Reason = r
+	return &c
+}
+
+// Named returns a copy of e with a name and what it is about.
+func (e *Error) Named(name, subject string) *Error {
+	c := *e
+	c.Name, c.Subject = name, subject
 	return &c
 }
 

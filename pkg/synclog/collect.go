@@ -152,7 +152,7 @@ func (p *pending) window(e *Entry, now time.Time) (w *window, fresh bool) {
 // kindOf is what requests have to share to be alike.
 func kindOf(e *Entry) string {
 	var b strings.Builder
-	fmt.Fprint(&b, e.Status, " ", e.Method, " ", e.Endpoint, " ", e.Part, " ", e.Cause, " ", e.Profile)
+	fmt.Fprint(&b, e.Status, " ", e.Method, " ", e.Endpoint, " ", e.Part, " ", e.Cause, " ", e.Subject, " ", e.Profile)
 	for _, d := range e.Deviations {
 		b.WriteByte(0)
 		b.WriteString(d.Cause)

@@ -61,8 +61,12 @@ type Entry struct {
 	// Status is the HTTP status of the answer, ScimType RFC 7644's keyword in it.
 	Status   int    `json:"status"`
 	ScimType string `json:"scim_type,omitempty"`
-	// Cause is why the request was refused (see CauseOf), empty if it was not.
-	Cause      string      `json:"cause,omitempty"`
+	// Cause is why the request was refused: the fault's name, or else what CauseOf
+	// says; empty if it was not.
+	Cause string `json:"cause,omitempty"`
+	// Subject is what the cause is about, where it has something: the domain of
+	// domain_not_registered.
+	Subject    string      `json:"subject,omitempty"`
 	Detail     string      `json:"detail,omitempty"`
 	Deviations []Deviation `json:"deviations,omitempty"`
 	// Profile names the provider profile that the request was recognised as.
@@ -107,7 +111,7 @@ func (e *Entry) bound() {
 	for _, s := range []*string{&e.Organization, &e.Directory, &e.Secret, &e.Request, &e.Method, &e.Endpoint, &e.Resource, &e.Kind, &e.ScimType, &e.Cause, &e.Profile} {
 		*s = line(*s, MaxID)
 	}
-	e.UserAgent = line(e.UserAgent, MaxName)
+	e.UserAgent, e.Subject = line(e.UserAgent, MaxName), line(e.Subject, MaxName)
 	e.Query, e.Detail = line(cleanQuery(e.Query), MaxQuery), line(e.Detail, MaxDetail)
 	if len(e.Deviations) > MaxDeviations {
 		e.Deviations = e.Deviations[:MaxDeviations]

@@ -54,6 +54,9 @@ type replyError struct {
 	Kind   fault.Kind   `json:"kind"`
 	Reason fault.Reason `json:"reason,omitempty"`
 	Detail string       `json:"detail"`
+	// Name and Subject are the fault's.
+	Name    string `json:"name,omitempty"`
+	Subject string `json:"subject,omitempty"`
 }
 
 // serveCommands answers other processes' commands until the returned function
@@ -129,7 +132,7 @@ func (i *Ingress) replyTo(res commit.Result, err error) reply {
 		if f.Kind == fault.Internal {
 			i.cfg.Logger.Error("a command failed", "error", err)
 		}
-		out = reply{Error: &replyError{Kind: f.Kind, Reason: f.Reason, Detail: f.Detail}}
+		out = reply{Error: &replyError{Kind: f.Kind, Reason: f.Reason, Detail: f.Detail, Name: f.Name, Subject: f.Subject}}
 	}
 	return out
 }
@@ -239,7 +242,7 @@ func (in reply) read() (res commit.Result, moved bool, err error) {
 	case in.Refused:
 		return commit.Result{}, false, commit.ErrRefused
 	case e != nil:
-		return commit.Result{}, false, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason)
+		return commit.Result{}, false, fault.New(e.Kind, "%s", e.Detail).Because(e.Reason).Named(e.Name, e.Subject)
 	}
 	res = commit.Result{Seq: in.Seq, Changed: in.Changed, Key: directory.Key(in.Key), Deviations: in.Deviations, Notes: in.Notes}
 	if len(in.Row) > 0 {

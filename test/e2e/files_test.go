@@ -62,7 +62,7 @@ func TestCorruptReadModel(t *testing.T) {
 			if err != nil || len(users) != 40 {
 				t.Fatalf("%d users, %v", len(users), err)
 			}
-			const told = 43 // an organization, its directory, 40 users, a group
+			const told = 44 // an organization, its domain and directory, 40 users, a group
 			harness.Eventually(t, soon, "all webhooks", func() error { return count(r, told) })
 			if err := s.Stop(); err != nil {
 				t.Fatal(err)
@@ -135,7 +135,7 @@ func TestCorruptLog(t *testing.T) {
 				x.SCIM.Create(t, "/Users", harness.User(fmt.Sprintf("u%d@lost.example", i), map[string]any{"title": strings.Repeat("x", 900_000)}))
 			}
 			// EVENTS has to know of all: if nobody does, nobody can miss it.
-			harness.Eventually(t, soon, "all webhooks", func() error { return count(r, 27) })
+			harness.Eventually(t, soon, "all webhooks", func() error { return count(r, 28) })
 			must(t, s.Stop())
 			harm(t, s.Data, filepath.Join(s.Data, "jetstream", "$G", "streams", natslog.LogStream, "msgs"))
 			if err := s.Start(); err != nil {

@@ -46,8 +46,10 @@ func flow(t *testing.T, in harness.Installation) {
 	r := harness.NewReceiver(t)
 	in.API.Endpoint(t, r, nil)
 	x := in.API.Tenant(t, in.SCIM, "acme.example", "OKTA")
+	domain := in.API.Must(t, http.StatusOK, http.MethodGet, "/api/v1/organizations/"+x.Organization+"/domains", nil).Text("domains.0.id")
 	steps := []step{
 		{public.OrganizationCreated, x.Organization, map[string]any{"display_name": "acme.example", "version": 1.0}},
+		{public.DomainCreated, domain, map[string]any{"domain": "acme.example", "organization_id": x.Organization, "verification_status": "AUTO_VERIFIED"}},
 		{public.DirectoryEnabled, x.Directory, map[string]any{"enabled": true, "version": 1.0}},
 	}
 

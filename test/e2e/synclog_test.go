@@ -74,3 +74,31 @@ func logged(t *testing.T, api *harness.API, x *harness.Tenant, entries int) (bod
 	})
 	return body
 }
+
+// TestSyncLog_domains holds that somebody who was refused for the domain of the
+// address is found by that, and that the entry says so once the way is free. The
+// refusal is decided in another process than the one that answers.
+func TestSyncLog_domains(t *testing.T) {
+	t.Parallel()
+	c := harness.NewCluster(t)
+	x := c.API.Tenant(t, c.SCIM, "known.example", "OKTA")
+	via := x.SCIM.Via(x.Directory, c.Ingresses[1].URL())
+	user := harness.User("mara@later.example", nil)
+	via.Must(t, http.StatusBadRequest, http.MethodPost, "/Users", user)
+	find := func(want func(hint string) bool) {
+		t.Helper()
+		harness.Eventually(t, soon, "the refusal", func() error {
+			a := c.API.Must(t, http.StatusOK, http.MethodGet, x.Path()+"/sync_log?cause=domain_not_registered", nil)
+			list, _ := a.At("entries").([]any)
+			if len(list) != 1 || a.Text("entries.0.scim_type") != "invalidValue" || !want(a.Text("entries.0.hint")) {
+				return fmt.Errorf("the sync log is %s", a.Body)
+			}
+			return nil
+		})
+	}
+	find(func(hint string) bool { return hint == "" })
+	c.API.Must(t, http.StatusOK, http.MethodPost, "/api/v1/organizations/"+x.Organization+"/domains",
+		map[string]any{"domain": "later.example", "domain_type": "ORGANIZATION_DOMAIN"})
+	find(func(hint string) bool { return strings.Contains(hint, "later.example") })
+	via.Create(t, "/Users", user)
+}

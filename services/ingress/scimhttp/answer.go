@@ -67,6 +67,8 @@ type failure struct {
 	status int
 	reason fault.Reason
 	detail string
+	// name and subject are for the sync log.
+	name, subject string
 }
 
 // failureOf is the one place where errors become SCIM errors.
@@ -75,7 +77,7 @@ func failureOf(err error) failure {
 		return failure{status: e.status, detail: e.detail}
 	}
 	f := fault.Of(err)
-	return failure{scim.Status(f), f.Reason, f.Detail}
+	return failure{scim.Status(f), f.Reason, f.Detail, f.Name, f.Subject}
 }
 
 func (f failure) body() []byte { return scim.Error(f.status, f.reason, f.detail) }

@@ -1,6 +1,7 @@
 package scimhttp
 
 import (
+	"cmp"
 	"net/http"
 	"path"
 	"strings"
@@ -77,11 +78,12 @@ func (r *request) told(status int, method, endpoint, resource string) synclog.En
 	e.Method, e.Endpoint, e.Kind, e.Resource = method, endpointOf(endpoint), kindOf(endpoint), resource
 	e.Request, e.UserAgent = r.Response().Header().Get(echo.HeaderXRequestID), r.Request().UserAgent()
 	e.Took = r.h.cfg.Clock().Sub(r.started)
+	name := ""
 	if r.failed != nil {
 		f := failureOf(r.failed)
-		e.ScimType, e.Detail = string(f.reason), f.detail
+		e.ScimType, e.Detail, e.Subject, name = string(f.reason), f.detail, f.subject, f.name
 	}
-	e.Cause = synclog.CauseOf(status, e.ScimType)
+	e.Cause = cmp.Or(name, synclog.CauseOf(status, e.ScimType))
 	named := ""
 	if r.dir != nil {
 		named = r.dir.Provider

@@ -66,7 +66,26 @@ func (s *syncLogService) ListSyncLogEntries(ctx context.Context, r *rollcallv1.L
 	for i := range p.Entries {
 		res.Entries = append(res.Entries, syncLogMessage(r.GetOrganizationId(), &p.Entries[i]))
 	}
-	return res, nil
+	return res, s.hint(ctx, r.GetOrganizationId(), p.Entries, res.Entries)
+}
+
+// hint says of refusals whose cause is gone what to do now.
+func (s *syncLogService) hint(ctx context.Context, org string, entries []synclog.Entry, messages []*rollcallv1.SyncLogEntry) error {
+	return s.core.read(ctx, func(v directory.View) error {
+		for i, e := range entries {
+			if e.Subject == "" || e.Cause != directory.DomainNotRegistered && e.Cause != directory.DomainNotVerified {
+				continue
+			}
+			ok, err := directory.DomainAdmits(v, org, e.Subject)
+			if err != nil {
+				return err
+			}
+			if ok {
+				messages[i].Hint = "The domain " + e.Subject + " is registered by now: have the identity provider provision this user again."
+			}
+		}
+		return nil
+	})
 }
 
 // syncLogQuery holds a request to its declared limits.

@@ -239,6 +239,10 @@ type SyncLogEntry struct {
 	ResourceIds []string               `protobuf:"bytes,25,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
 	// Whether it was an operation of a Bulk, whose id request_id is.
 	BulkOperation bool `protobuf:"varint,26,opt,name=bulk_operation,json=bulkOperation,proto3" json:"bulk_operation,omitempty"`
+	// What may be done now that could not be done before: set where what kept the
+	// request from being granted is gone, such as a domain that was not registered
+	// then and is now.
+	Hint          string `protobuf:"bytes,27,opt,name=hint,proto3" json:"hint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -453,6 +457,13 @@ func (x *SyncLogEntry) GetBulkOperation() bool {
 		return x.BulkOperation
 	}
 	return false
+}
+
+func (x *SyncLogEntry) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
 }
 
 // One rule that a request broke and that was waived.
@@ -802,7 +813,7 @@ const file_rollcall_v1_sync_log_proto_rawDesc = "" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"y\n" +
 	"\x1aListSyncLogEntriesResponse\x123\n" +
 	"\aentries\x18\x01 \x03(\v2\x19.rollcall.v1.SyncLogEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe7\x06\n" +
 	"\fSyncLogEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12'\n" +
@@ -836,7 +847,8 @@ const file_rollcall_v1_sync_log_proto_rawDesc = "" +
 	"\x05count\x18\x17 \x01(\rR\x05count\x127\n" +
 	"\tlast_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12!\n" +
 	"\fresource_ids\x18\x19 \x03(\tR\vresourceIds\x12%\n" +
-	"\x0ebulk_operation\x18\x1a \x01(\bR\rbulkOperation\"X\n" +
+	"\x0ebulk_operation\x18\x1a \x01(\bR\rbulkOperation\x12\x12\n" +
+	"\x04hint\x18\x1b \x01(\tR\x04hint\"X\n" +
 	"\x10SyncLogDeviation\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12\x1a\n" +
