@@ -129,7 +129,7 @@ func TestSyncLog(t *testing.T) {
 		delete(object(e), "id")
 	}
 	if diff := cmp.Diff(map[string]any{
-		"time": "2026-03-01T12:02:00Z", "last_time": "2026-03-01T12:02:01Z", "count": 3.0, "resource_ids": []any{"diruser_7", "diruser_8"},
+		"time": "2026-03-01T12:02:00Z", "last_time": "2026-03-01T12:02:01Z", "count": 3.0, "hint": "", "resource_ids": []any{"diruser_7", "diruser_8"},
 		"organization_id": org, "directory_id": dir, "secret_id": "sec_1", "request_id": "req-2", "method": "POST", "endpoint": "Users", "resource_id": "", "resource_type": "User",
 		"query": "attributes=id", "status": 409.0, "scim_type": "uniqueness", "cause": "uniqueness", "detail": "userName is taken.", "deviations": []any{},
 		"profile": "okta", "user_agent": "agent/1", "duration_ms": 3.0, "body": `{"a":1}`, "body_size": 9.0, "body_truncated": true, "bulk_operation": false,
