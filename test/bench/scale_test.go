@@ -2,14 +2,12 @@ package bench_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -19,14 +17,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/events"
-	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
 	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
-	"github.com/rollcallhq/rollcall/pkg/scim"
-	"github.com/rollcallhq/rollcall/pkg/scim/patch"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
-	"github.com/rollcallhq/rollcall/services/ingress"
 	"github.com/rollcallhq/rollcall/test/harness"
 )
 
@@ -116,113 +110,14 @@ func newScale(b *testing.B, users int) *scale {
 // load writes all users and groups as commands through the log, without HTTP.
 func (s *scale) load(b *testing.B, data string) {
 	b.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	server, err := embedded.Start(b.Context(), embedded.Options{Dir: data, StoreLimit: scaleLimit, Logger: quiet})
-	check(b, err)
-	defer func() { check(b, server.Close()) }()
-	nc, err := server.Connect(natslog.ConnectOptions()...)
-	check(b, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	check(b, err)
-	log, err := natslog.Open(b.Context(), js, 0, natslog.Options{Sole: true})
-	check(b, err)
-	in, err := ingress.Open(b.Context(), ingress.Config{Path: filepath.Join(data, "ingress.db"), Log: log, Logger: quiet})
-	check(b, err)
-	defer func() { check(b, in.Stop()) }()
-	check(b, in.Start(b.Context()))
-
-	submit := func(n int64, c directory.Command) directory.Row {
-		res, err := in.Submit(b.Context(), directory.Request{ID: fmt.Sprintf("load-%d", n), Actor: "system", Command: c})
-		if err != nil {
-			b.Error(err)
-			return nil
-		}
-		return res.Row
-	}
-	fill := func(t *harness.Tenant, users int, domain string) []string {
-		scope := scopeOf(b, in, t.Directory)
-		ids := make([]string, users)
-		var next atomic.Int64
-		clientsUntilDone(512, func() bool {
-			n := next.Add(1)
-			if n > int64(users) || b.Failed() {
-				return false
-			}
-			state, err := directory.UserStateOf(person(n, domain))
-			if err != nil {
-				b.Error(err)
-				return false
-			}
-			u, ok := submit(n, directory.CreateUser{Scope: scope, State: state}).(*directory.User)
-			if ok {
-				ids[n-1] = u.ID
-			}
-			return ok
-		})
-		if b.Failed() {
-			b.FailNow()
-		}
-		return ids
-	}
-	fill(s.small, smallUsers, s.small.Domain)
-	ids := fill(s.large, s.users, s.large.Domain)
-	group := func(n int64, name string, members []string) string {
-		scope := scopeOf(b, in, s.large.Directory)
-		state, err := directory.GroupStateOf(scim.Resource{"displayName": name})
-		check(b, err)
-		g, ok := submit(-n, directory.CreateGroup{Scope: scope, State: state}).(*directory.Group)
-		if !ok {
-			b.FailNow()
-		}
-		for part := range slices.Chunk(members, 5000) { // a provider adds no more at a time
-			var values []any
-			for _, id := range part {
-				values = append(values, map[string]any{"value": id})
-			}
-			body, err := json.Marshal(harness.Patch(harness.Op("add", "members", values)))
-			check(b, err)
-			p, err := patch.Parse(nil, schema.Group, body)
-			check(b, err)
-			n += 10
-			submit(-n, directory.PatchGroup{Scope: scope, ID: g.ID, Patch: p})
-		}
-		return g.ID
-	}
+	l := newLoader(b, data)
+	defer l.close()
+	l.users(s.small, smallUsers)
+	ids := l.users(s.large, s.users)
 	members := min(largeGroup, s.users/2)
-	s.ten = group(1, "Ten", ids[:smallGroup])
-	s.many = group(2, "Many", ids[:members])
+	s.ten = l.group(s.large, "Ten", ids[:smallGroup])
+	s.many = l.group(s.large, "Many", ids[:members])
 	s.joining = ids[members : members+changes]
-}
-
-// scopeOf finds what opens a directory.
-func scopeOf(b *testing.B, in *ingress.Ingress, dir string) (s directory.Scope) {
-	b.Helper()
-	check(b, in.Read(b.Context(), func(v directory.View) error {
-		return v.Scan(directory.Make(directory.TableSecret), "", func(_ directory.Key, r directory.Row) bool {
-			if x := r.(*directory.Secret); x.Directory == dir {
-				s = directory.Scope{Organization: x.Organization, Directory: x.Directory, Secret: x.ID, SecretHash: x.Hash}
-			}
-			return true
-		})
-	}))
-	return s
-}
-
-// person is a usual user.
-func person(n int64, domain string) scim.Resource {
-	address := fmt.Sprintf("user%d@%s", n, domain)
-	return scim.Resource{
-		"externalId": fmt.Sprintf("00u%010d", n), "userName": address, "displayName": fmt.Sprintf("Given%d Family", n), "title": "Engineer",
-		"locale": "en-US", "timezone": "Europe/Berlin", "active": true,
-		"name":         map[string]any{"givenName": fmt.Sprintf("Given%d", n), "familyName": "Family", "formatted": fmt.Sprintf("Given%d Family", n)},
-		"emails":       []any{map[string]any{"value": address, "type": "work", "primary": true}, map[string]any{"value": fmt.Sprintf("user%d@home.example", n), "type": "home"}},
-		"phoneNumbers": []any{map[string]any{"value": "+1-202-555-0100", "type": "work"}},
-		"addresses":    []any{map[string]any{"type": "work", "streetAddress": "1 Main Street", "locality": "Springfield", "region": "IL", "postalCode": "62701", "country": "US"}},
-		schema.EnterpriseURN: map[string]any{
-			"employeeNumber": strconv.FormatInt(n, 10), "department": []string{"Engineering", "Sales"}[min(n%1000, 1)], "division": "R&D", "costCenter": "4711",
-		},
-	}
 }
 
 // watch samples the server's memory until the benchmark ends.
