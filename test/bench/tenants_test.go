@@ -41,6 +41,13 @@ func BenchmarkTenants(b *testing.B) {
 	}
 	l.close()
 	s.MustStart()
+	harness.Eventually(b, 10*time.Minute, "the read model to catch up", func() error {
+		res, err := s.API.Call(b.Context(), http.MethodGet, tenants[0].Path(), nil)
+		if err == nil && res.Status != http.StatusOK {
+			err = fmt.Errorf("it answers %d", res.Status)
+		}
+		return err
+	})
 
 	var pages, members, filters, firsts, lasts []float64
 	timed := func(f func()) float64 {
