@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/structpb"
@@ -78,7 +79,8 @@ func usersToList(v directory.View, dir, group string, since time.Time) (list, er
 	users := func(id string) directory.Key { return directory.Make(directory.TableUser, dir, id) }
 	l := list{prefix: directory.Make(directory.TableUser, dir), key: users, kind: listUsers}
 	if group != "" {
-		if _, ok, err := directory.Get[*directory.Group](v, directory.Make(directory.TableGroup, dir, group)); err != nil || !ok {
+		g, ok, err := directory.Get[*directory.Group](v, directory.Make(directory.TableGroup, dir, group))
+		if err != nil || !ok {
 			if err == nil {
 				err = fault.New(fault.NotFound, "There is no group %q in this directory.", group)
 			}
@@ -86,6 +88,13 @@ func usersToList(v directory.View, dir, group string, since time.Time) (list, er
 		}
 		l.prefix, l.only = directory.Make(directory.TableMember, group), directory.PrefixUser
 		l.key = func(id string) directory.Key { return directory.Make(directory.TableMember, group, id) }
+		if since.IsZero() {
+			n, err := usersIn(v, g)
+			if err != nil {
+				return l, err
+			}
+			l.total = &n
+		}
 	}
 	if !since.IsZero() {
 		l.keep = func(k directory.Key, r directory.Row) (bool, error) {
@@ -107,6 +116,21 @@ func usersToList(v directory.View, dir, group string, since time.Time) (list, er
 		l.total = &n.Users
 	}
 	return l, nil
+}
+
+// usersIn counts the users among a group's direct members. Only its nested groups
+// are looked at, which come first: a page of a large group must not cost what
+// the group holds.
+func usersIn(v directory.View, g *directory.Group) (n uint64, err error) {
+	n = g.Members
+	err = v.Scan(directory.Make(directory.TableMember, g.ID), "", func(k directory.Key, _ directory.Row) bool {
+		if !strings.HasPrefix(k.Last(), directory.PrefixGroup) {
+			return false
+		}
+		n -= min(n, 1)
+		return true
+	})
+	return n, err
 }
 
 // updatedAfter reads the filter. One SDK always sends it: the zero Timestamp
