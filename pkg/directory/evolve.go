@@ -275,30 +275,18 @@ func foldEndpointSecretChanged(f *folding, p events.WebhookEndpointSecretChanged
 
 // directory changes a copy of the event's directory row.
 func (f *folding) directory(change func(*Directory)) error {
-	k := Make(TableDirectory, f.e.Directory)
-	old, ok, err := get[*Directory](f.view, k)
-	if err != nil || !ok {
-		return err
-	}
-	r := *old
-	r.Revision, r.Updated = f.e.Revision, f.e.At
-	change(&r)
-	f.put(k, &r)
-	return nil
+	return edit(f, Make(TableDirectory, f.e.Directory), func(r *Directory) {
+		r.Revision, r.Updated = f.e.Revision, f.e.At
+		change(r)
+	})
 }
 
 // endpoint changes a copy of the event's endpoint row.
 func (f *folding) endpoint(change func(*Endpoint)) error {
-	k := Make(TableEndpoint, f.e.Resource)
-	old, ok, err := get[*Endpoint](f.view, k)
-	if err != nil || !ok {
-		return err
-	}
-	r := *old
-	r.Revision, r.Updated = f.e.Revision, f.e.At
-	change(&r)
-	f.put(k, &r)
-	return nil
+	return edit(f, Make(TableEndpoint, f.e.Resource), func(r *Endpoint) {
+		r.Revision, r.Updated = f.e.Revision, f.e.At
+		change(r)
+	})
 }
 
 // counts changes a copy of the event's directory's totals.

@@ -35,16 +35,10 @@ func foldClientSecretChanged(f *folding, p events.APIClientSecretChanged) error 
 
 // client changes a copy of the event's client row.
 func (f *folding) client(change func(*APIClient)) error {
-	k := Make(TableClient, f.e.Resource)
-	old, ok, err := get[*APIClient](f.view, k)
-	if err != nil || !ok {
-		return err
-	}
-	r := *old
-	r.Revision, r.Updated = f.e.Revision, f.e.At
-	change(&r)
-	f.put(k, &r)
-	return nil
+	return edit(f, Make(TableClient, f.e.Resource), func(r *APIClient) {
+		r.Revision, r.Updated = f.e.Revision, f.e.At
+		change(r)
+	})
 }
 
 // expiredKeys is how many keys that no longer count one event removes at most.

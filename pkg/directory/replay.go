@@ -301,17 +301,12 @@ func BackfillOf(v View, e events.Event) (endpoint, replay string, err error) {
 	return "", "", nil
 }
 
+// replay changes a copy of the row of a job, which the event ends.
 func (f *folding) replay(endpoint string, change func(*Replay)) error {
-	k := Make(TableReplay, endpoint, f.e.Resource)
-	old, ok, err := get[*Replay](f.view, k)
-	if err != nil || !ok {
-		return err
-	}
-	r := *old
-	r.Revision, r.Ended = f.e.Revision, f.e.At
-	change(&r)
-	f.put(k, &r)
-	return nil
+	return edit(f, Make(TableReplay, endpoint, f.e.Resource), func(r *Replay) {
+		r.Revision, r.Ended = f.e.Revision, f.e.At
+		change(r)
+	})
 }
 
 func foldReplayCancelled(f *folding, p events.WebhookReplayCancelled) error {

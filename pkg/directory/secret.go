@@ -49,11 +49,8 @@ func (c CreateDirectorySecret) decide(d *decision) error {
 	if done, err := d.sameSecret(dir, c.Hash); err != nil || done {
 		return err
 	}
-	secrets, err := SecretsOf(d.view, dir.ID)
+	secrets, err := d.sweep(dir)
 	if err != nil {
-		return err
-	}
-	if secrets, err = d.sweep(secrets); err != nil {
 		return err
 	}
 	if len(secrets) >= MaxSecrets {
@@ -73,11 +70,8 @@ func (c RotateDirectorySecret) decide(d *decision) error {
 	if done, err := d.sameSecret(dir, c.Hash); err != nil || done {
 		return err
 	}
-	secrets, err := SecretsOf(d.view, dir.ID)
+	secrets, err := d.sweep(dir)
 	if err != nil {
-		return err
-	}
-	if secrets, err = d.sweep(secrets); err != nil {
 		return err
 	}
 	// Those that end soonest make room where there is none.
@@ -136,9 +130,13 @@ func (d *decision) sameSecret(dir *Directory, hash []byte) (done bool, err error
 	return true, nil
 }
 
-// sweep revokes secrets whose time is over, so that they do not add up, and
-// returns the others.
-func (d *decision) sweep(secrets []*Secret) (live []*Secret, err error) {
+// sweep revokes a directory's secrets whose time is over, so that they do not
+// add up, and returns the others, the oldest first.
+func (d *decision) sweep(dir *Directory) (live []*Secret, err error) {
+	secrets, err := SecretsOf(d.view, dir.ID)
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range secrets {
 		if s.LiveAt(d.stamp.At) {
 			live = append(live, s)

@@ -113,10 +113,5 @@ func (c *bridgeCmd) Run(ctx context.Context, out *output) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := srv.Serve(); err != nil {
-		return err
-	}
-	s.push(srv.Stop)
-	announceReady(out, base(), srv)
-	return s.waitFor(ctx, srv)
+	return s.serve(ctx, out, srv, base())
 }

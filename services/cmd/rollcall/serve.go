@@ -98,15 +98,10 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := srv.Serve(); err != nil {
-		return err
-	}
-	s.push(srv.Stop)
-	announceReady(out, base(), srv)
 	if c.WebhookInsecure {
 		out.log.Warn("webhooks may go to http and private addresses (--webhook-insecure); use this for development only")
 	}
-	return s.waitFor(ctx, srv)
+	return s.serve(ctx, out, srv, base())
 }
 
 // openLog starts the embedded server and opens its log. What it returns besides

@@ -57,12 +57,7 @@ func (c *ingressCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: ext.js, metrics: metrics, logger: out.log})
-	if err := srv.Serve(); err != nil {
-		return err
-	}
-	s.push(srv.Stop)
-	announceReady(out, base(), srv)
-	return s.waitFor(ctx, srv)
+	return s.serve(ctx, out, srv, base())
 }
 
 // projectorCmd runs one projector with the API.
@@ -117,12 +112,7 @@ func (c *projectorCmd) Run(ctx context.Context, out *output) (err error) {
 	}); err != nil {
 		return err
 	}
-	if err := srv.Serve(); err != nil {
-		return err
-	}
-	s.push(srv.Stop)
-	announceReady(out, base(), srv)
-	return s.waitFor(ctx, srv)
+	return s.serve(ctx, out, srv, base())
 }
 
 // deliveryCmd runs one delivery worker.
@@ -163,12 +153,7 @@ func (c *deliveryCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	srv.Mount(showSlots(worker), "/slots")
-	if err := srv.Serve(); err != nil {
-		return err
-	}
-	s.push(srv.Stop)
-	announceReady(out, base(), srv)
-	return s.waitFor(ctx, srv)
+	return s.serve(ctx, out, srv, base())
 }
 
 // showSlots answers which workers share the slots, and who holds which.

@@ -127,6 +127,17 @@ func announceReady(out *output, base string, srv *web.Server) {
 	}
 }
 
+// serve opens the port, whose routes are all there, tells people where it is, and
+// runs until ctx ends or the port fails.
+func (s *stack) serve(ctx context.Context, out *output, srv *web.Server, base string) error {
+	if err := srv.Serve(); err != nil {
+		return err
+	}
+	s.push(srv.Stop)
+	announceReady(out, base, srv)
+	return s.waitFor(ctx, srv)
+}
+
 // waitFor runs until ctx ends or the port fails, then stops the stack.
 func (s *stack) waitFor(ctx context.Context, srv *web.Server) error {
 	var failed error

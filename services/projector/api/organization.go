@@ -81,19 +81,25 @@ func (s *organizationService) ListOrganization(ctx context.Context, r *organizat
 			return err
 		}
 		res.TotalSize, res.NextPageToken, res.PrevPageToken = p.total, p.next, p.prev
-		for _, id := range p.ids {
-			o, err := organizationOf(v, id, "")
-			if err != nil {
-				return err
-			}
-			res.Organizations = append(res.Organizations, organizationMessage(o))
-		}
-		return nil
+		res.Organizations, err = organizationMessages(v, p.ids)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// organizationMessages shows the organizations of a page.
+func organizationMessages(v directory.View, ids []string) (list []*organizations.Organization, err error) {
+	for _, id := range ids {
+		o, err := organizationOf(v, id, "")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, organizationMessage(o))
+	}
+	return list, nil
 }
 
 // UpdateOrganization changes what is present, or what the mask names.

@@ -42,14 +42,8 @@ func (s *organizationService) SearchOrganization(ctx context.Context, r *organiz
 			return err
 		}
 		res.TotalSize, res.NextPageToken, res.PrevPageToken = p.total, p.next, p.prev
-		for _, id := range p.ids {
-			o, err := organizationOf(v, id, "")
-			if err != nil {
-				return err
-			}
-			res.Organizations = append(res.Organizations, organizationMessage(o))
-		}
-		return nil
+		res.Organizations, err = organizationMessages(v, p.ids)
+		return err
 	})
 	if err != nil {
 		return nil, err
