@@ -1,6 +1,10 @@
 package attempts
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Endpoint is the row of one endpoint: its cursor and how its receiver fares.
 type Endpoint struct {
@@ -72,6 +76,20 @@ type Delivery struct {
 	// Detail is of the last attempt. It is for listings: State and checkpoints do
 	// not keep it.
 	Detail *Detail
+}
+
+// DeliveryID names a delivery among those of its endpoint: the event, and the
+// sequence in EVENTS where its body is.
+func DeliveryID(event string, seq uint64) string { return event + "." + strconv.FormatUint(seq, 10) }
+
+// ParseDeliveryID reads what DeliveryID wrote, and nothing else.
+func ParseDeliveryID(id string) (event string, seq uint64, ok bool) {
+	event, number, ok := strings.Cut(id, ".")
+	if !ok {
+		return "", 0, false
+	}
+	seq, err := strconv.ParseUint(number, 10, 64)
+	return event, seq, err == nil && DeliveryID(event, seq) == id
 }
 
 // Replay is the row of a replay: a second cursor of an endpoint over EVENTS,

@@ -23,13 +23,19 @@ const consumerIdle = time.Minute
 
 // read calls each for the frames from a sequence on, until it answers false.
 func (l *Log) read(ctx context.Context, subjects []string, from uint64, each func(attempts.Stored) (bool, error)) error {
+	return l.readAhead(ctx, subjects, from, aheadFrames, func(s attempts.Stored, _ uint64) (bool, error) { return each(s) })
+}
+
+// readAhead is read with another bound, in frames; each is told besides how many
+// frames followed when the server sent this one.
+func (l *Log) readAhead(ctx context.Context, subjects []string, from uint64, ahead int, each func(attempts.Stored, uint64) (bool, error)) error {
 	consumer, err := l.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
 		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, InactiveThreshold: consumerIdle,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadFrames, aheadBytes))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(ahead, aheadBytes))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -58,7 +64,7 @@ func (l *Log) read(ctx context.Context, subjects []string, from uint64, each fun
 		if err != nil {
 			return fmt.Errorf("the message at sequence %d of %s: %w", meta.Sequence.Stream, attempts.Stream, err)
 		}
-		more, err := each(attempts.Stored{Seq: meta.Sequence.Stream, Frame: f})
+		more, err := each(attempts.Stored{Seq: meta.Sequence.Stream, Frame: f}, meta.NumPending)
 		if err != nil || !more {
 			return err
 		}

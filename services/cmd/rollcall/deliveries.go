@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -71,7 +69,7 @@ func (d deliveries) List(ctx context.Context, want api.DeliveryQuery) (api.Deliv
 // Get implements api.Deliveries.
 func (d deliveries) Get(ctx context.Context, endpoint, id string) (api.Delivery, error) {
 	missing := fault.New(fault.NotFound, "There is no delivery %q to the webhook endpoint %q, or it is no longer kept.", id, endpoint)
-	event, seq, ok := deliveryEvent(id)
+	event, seq, ok := attempts.ParseDeliveryID(id)
 	if !ok {
 		return api.Delivery{}, missing
 	}
@@ -166,21 +164,9 @@ func wanted(ep *directory.Endpoint) (subjects []string) {
 	return append(subjects, "endpoint."+ep.ID+".>")
 }
 
-// deliveryID names a delivery of an endpoint: the event, and where its body is.
-func deliveryID(event string, seq uint64) string { return fmt.Sprintf("%s.%d", event, seq) }
-
-func deliveryEvent(id string) (event string, seq uint64, ok bool) {
-	event, number, ok := strings.Cut(id, ".")
-	if !ok {
-		return "", 0, false
-	}
-	seq, err := strconv.ParseUint(number, 10, 64)
-	return event, seq, err == nil && deliveryID(event, seq) == id
-}
-
 func shown(d ledger.Delivery) api.Delivery {
 	out := api.Delivery{
-		ID: deliveryID(d.EventID, d.Seq), EventID: d.EventID, Seq: d.Seq, EventType: d.EventType, Created: d.Since,
+		ID: attempts.DeliveryID(d.EventID, d.Seq), EventID: d.EventID, Seq: d.Seq, EventType: d.EventType, Created: d.Since,
 		Status: api.DeliveryStatus(d.Status.String()), Attempts: d.Attempts, NextAttempt: d.Due,
 	}
 	for _, a := range d.Log() {

@@ -62,11 +62,7 @@ func startDelivery(ctx context.Context, s *stack, d deliverySetup) (*delivery.Wo
 }
 
 // openDeliveries opens the projection of attempts that the API lists.
-func openDeliveries(ctx context.Context, s *stack, a apiSetup) (api.Deliveries, error) {
-	source, err := attemptlog.Open(ctx, a.js)
-	if err != nil {
-		return nil, err
-	}
+func openDeliveries(ctx context.Context, s *stack, a apiSetup, source *attemptlog.Log) (api.Deliveries, error) {
 	l, err := ledger.Open(ctx, a.path("deliveries.db"), source, a.logger)
 	if err != nil {
 		return nil, err

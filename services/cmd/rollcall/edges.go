@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcallhq/rollcall/pkg/announce"
+	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/lease"
@@ -87,7 +88,11 @@ type apiSetup struct {
 }
 
 func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error {
-	deliveries, err := openDeliveries(ctx, s, a)
+	record, err := attemptlog.Open(ctx, a.js)
+	if err != nil {
+		return err
+	}
+	deliveries, err := openDeliveries(ctx, s, a, record)
 	if err != nil {
 		return err
 	}
@@ -102,7 +107,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	uses := requestlog.Start(ctx, a.js, requestlog.Options{Logger: a.logger})
 	s.push(uses.Stop)
 	h, err := api.New(api.Config{
-		Uses:  clientUses{uses},
+		Uses: clientUses{uses}, Attempts: record, Stopping: ctx.Done(),
 		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal, Resolver: a.resolver,
 		CheckURL:   options.CheckURL,
 		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,

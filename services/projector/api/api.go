@@ -72,6 +72,12 @@ type Config struct {
 	Uses Uses
 	// Events reads the public events; nil: the call is answered as unimplemented.
 	Events Events
+	// Attempts is the record of attempts as it is written; nil: the live tail is
+	// answered as unimplemented.
+	Attempts Attempts
+	// Stopping is closed when the process begins to stop, so that answers without
+	// an end of their own end; nil: never.
+	Stopping <-chan struct{}
 	// Keys seal webhook secrets and open the key that signs access tokens.
 	Keys *seal.Keys
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final

@@ -16,11 +16,14 @@ import (
 // core is what all services share. Its two ways out, read and submit, both ask
 // for the principal: a road that goes around the middleware leads nowhere.
 type core struct {
-	cfg  Config
-	last lastUse
+	cfg   Config
+	last  lastUse
+	tails *tails
 }
 
-func newCore(cfg Config) *core { return &core{cfg: cfg, last: lastUse{at: map[string]time.Time{}}} }
+func newCore(cfg Config) *core {
+	return &core{cfg: cfg, last: lastUse{at: map[string]time.Time{}}, tails: newTails()}
+}
 
 func (c *core) read(ctx context.Context, f func(directory.View) error) error {
 	if _, err := principalOf(ctx); err != nil {

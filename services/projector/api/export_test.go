@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -37,4 +39,11 @@ func RuleNames() map[string]bool {
 		}
 	}
 	return names
+}
+
+// HastenTails changes how often readers of the live tail hear something, and how
+// many frames they may lag behind.
+func HastenTails(h http.Handler, beat time.Duration, behind uint64) {
+	t := h.(*router).core.tails
+	t.beat, t.behind = beat, behind
 }

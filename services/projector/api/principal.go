@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // principal is who calls and what they may do.
@@ -12,7 +13,8 @@ type principal struct {
 	scopes []string
 	// organization, if it is set, is the only one that they see.
 	organization string
-	once         *once // nil without an idempotency key
+	expires      time.Time // when the token does
+	once         *once     // nil without an idempotency key
 }
 
 // actor is how the log names the principal.

@@ -24,6 +24,7 @@ import (
 type router struct {
 	core   *core
 	rest   http.Handler
+	tail   http.Handler
 	rpc    map[string]http.Handler // service path -> handler
 	absent http.Handler            // services that there are not
 }
@@ -49,7 +50,7 @@ func newRouter(c *core) (http.Handler, error) {
 		}
 		_ = refusals.Write(w, r, f.rpc()) // a caller that left has no one to tell
 	}
-	rt := &router{core: c, rest: c.authenticated(rest, c.refuseREST), rpc: map[string]http.Handler{}}
+	rt := &router{core: c, rest: c.authenticated(rest, c.refuseREST), tail: c.authenticated(http.HandlerFunc(c.tail), c.refuseREST), rpc: map[string]http.Handler{}}
 	serve := func(path string, h http.Handler) { rt.rpc[path] = c.authenticated(h, refuse) }
 	serve(directoriesconnect.NewDirectoryServiceHandler(s.directories, options...))
 	serve(domainsconnect.NewDomainServiceHandler(s.domains, options...))
@@ -83,6 +84,8 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.core.keys(w, r)
 	case path == "/api/openapi.json":
 		rt.core.document(w, r)
+	case path == tailPath:
+		rt.tail.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/api/"):
 		rt.rest.ServeHTTP(w, r)
 	case strings.HasPrefix(path, "/scalekit.v1.") || strings.HasPrefix(path, "/rollcall.v1."):

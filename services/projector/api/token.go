@@ -193,7 +193,7 @@ func (c *core) verify(ctx context.Context, token string) (principal, error) {
 		if !ok || !client.Counts(is.Secret, c.cfg.Now()) {
 			return errStale
 		}
-		p = principal{client: client.ID, scopes: client.Granted(), organization: client.Organization}
+		p = principal{client: client.ID, scopes: client.Granted(), organization: client.Organization, expires: is.ExpiresAt.Time}
 		// Tokens of earlier versions name none of the API's scopes.
 		if narrow := both(directory.Scopes(), is.Scopes); len(narrow) > 0 {
 			p.scopes = both(p.scopes, narrow)

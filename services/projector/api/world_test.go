@@ -205,6 +205,12 @@ func (s *server) clock() time.Time {
 
 func start(t *testing.T) *server {
 	t.Helper()
+	return startWith(t, func(*api.Config) {}, func(http.Handler) {})
+}
+
+// startWith is start with another configuration or a changed handler.
+func startWith(t *testing.T, configure func(*api.Config), change func(http.Handler)) *server {
+	t.Helper()
 	s := &server{
 		world: &world{rows: directory.NewOverlay(directory.Empty{}), nextID: 100000000000000001, now: time.Date(2026, 2, 1, 8, 0, 0, 0, time.UTC), ids: map[string]bool{}},
 		http1: &http.Client{Transport: &http.Transport{Protocols: protocols(true, false)}},
@@ -217,7 +223,7 @@ func start(t *testing.T) *server {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	h, err := api.New(api.Config{
+	cfg := api.Config{
 		Model: s.world, Commands: s.world, Deliveries: s.deliveries, SyncLog: s.requests, Events: s.events, Resolver: txtrecord.At(s.dns.Address), Keys: masterKeys, PublicURL: publicURL + "/",
 		CheckURL: func(raw string) error {
 			if !strings.HasPrefix(raw, "https://") {
@@ -232,10 +238,13 @@ func start(t *testing.T) *server {
 			return map[string]any{"id": g.ID, "display_name": g.DisplayName, "raw_attributes": g.Attributes}, nil
 		},
 		Logger: slog.New(slog.NewTextHandler(s.log, nil)), Now: s.clock,
-	})
+	}
+	configure(&cfg)
+	h, err := api.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(h)
 	srv := httptest.NewUnstartedServer(h)
 	srv.Config.Protocols = protocols(true, true)
 	srv.Start()
