@@ -31,11 +31,12 @@ const (
 	TooManyRequests                // over a rate: 429
 	Unavailable                    // try again later, nothing was changed or the outcome is unknown: 503
 	Unimplemented                  // a part of a protocol that this server does not offer: 501
+	Gone                           // it was there and is not kept any longer: 410
 )
 
 var kindNames = [...]string{
 	"internal", "invalid", "unauthenticated", "forbidden", "not found", "conflict",
-	"failed precondition", "too large", "too many requests", "unavailable", "unimplemented",
+	"failed precondition", "too large", "too many requests", "unavailable", "unimplemented", "gone",
 }
 
 func (k Kind) String() string {

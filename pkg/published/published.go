@@ -83,6 +83,9 @@ type Page struct {
 	// Missed says that events behind the position that was asked for may be gone,
 	// by age or for want of room.
 	Missed bool
+	// Oldest is the position behind which nothing has gone: 0, or that of the last
+	// event that is no longer kept.
+	Oldest uint64
 }
 
 // Reader is safe for concurrent use.
@@ -97,13 +100,20 @@ func Open(js jetstream.JetStream) *Reader { return &Reader{js: js} }
 // Errors: Invalid if the position is beyond the end of the stream, which then
 // is not the one that it came from, or if an id could not be one; Unavailable.
 func (r *Reader) Read(ctx context.Context, f Filter, after uint64, limit int) (Page, error) {
+	return r.bounded(ctx, f, func(ctx context.Context, subjects []string) (Page, error) {
+		return r.read(ctx, f, subjects, after, max(1, min(limit, MaxPage)))
+	})
+}
+
+// bounded has a read end in time, and fail with what callers can act on.
+func (r *Reader) bounded(ctx context.Context, f Filter, read func(ctx context.Context, subjects []string) (Page, error)) (Page, error) {
 	subjects, err := f.subjects()
 	if err != nil {
 		return Page{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	p, err := r.read(ctx, f, subjects, after, max(1, min(limit, MaxPage)))
+	p, err := read(ctx, subjects)
 	if _, told := errors.AsType[*fault.Error](err); err != nil && !told {
 		err = fault.Wrap(fault.Unavailable, err, "The events cannot be read now. Try again.")
 	}
@@ -119,7 +129,7 @@ func (r *Reader) read(ctx context.Context, f Filter, subjects []string, after ui
 	if after > last {
 		return Page{}, fault.New(fault.Invalid, "There are no events up to this position; the events were restored or lost. Start again without it.")
 	}
-	p := Page{Next: max(after, last), Missed: after > 0 && after+1 < first}
+	p := Page{Next: max(after, last), Missed: after > 0 && after+1 < first, Oldest: max(first, 1) - 1}
 	from, until := after+1, last+1
 	if !f.From.IsZero() {
 		at, err := search(ctx, s, first, last, f.From)
@@ -163,41 +173,45 @@ func (r *Reader) read(ctx context.Context, f Filter, subjects []string, after ui
 // fetch reads up to limit events from a sequence on, and says how many there
 // were.
 func (r *Reader) fetch(ctx context.Context, from uint64, subjects []string, limit int) (list []Event, pending int, err error) {
+	err = r.at(ctx, from, subjects, func(c jetstream.Consumer, n int) error {
+		pending = n
+		for size := 0; len(list) < min(limit, pending) && size < maxBytes; {
+			batch, err := c.Fetch(min(chunk, min(limit, pending)-len(list)), jetstream.FetchContext(ctx))
+			if err != nil {
+				return err
+			}
+			for m := range batch.Messages() {
+				e, err := parse(m)
+				if err != nil {
+					return err
+				}
+				list, size = append(list, e), size+len(e.Body)
+			}
+			if err := errors.Join(batch.Error(), ctx.Err()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return list, pending, err
+}
+
+// at calls use with a consumer that stands at a sequence, and with how many
+// events it has before it. It does not outlive the call.
+func (r *Reader) at(ctx context.Context, from uint64, subjects []string, use func(c jetstream.Consumer, pending int) error) error {
 	c, err := r.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, FilterSubjects: subjects,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: idle,
 	})
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forget)
 		defer cancel()
 		_ = r.js.DeleteConsumer(ctx, stream, c.CachedInfo().Name) // else the server does, a bit later
 	}()
-	pending = int(min(c.CachedInfo().NumPending, 1<<31)) //nolint:gosec // bounded
-	want := min(limit, pending)
-	if want == 0 {
-		return nil, 0, nil
-	}
-	for size := 0; len(list) < want && size < maxBytes; {
-		n := min(chunk, want-len(list))
-		batch, err := c.Fetch(n, jetstream.FetchContext(ctx))
-		if err != nil {
-			return nil, 0, err
-		}
-		for m := range batch.Messages() {
-			e, err := parse(m)
-			if err != nil {
-				return nil, 0, err
-			}
-			list, size = append(list, e), size+len(e.Body)
-		}
-		if err := errors.Join(batch.Error(), ctx.Err()); err != nil {
-			return nil, 0, err
-		}
-	}
-	return list, pending, nil
+	return use(c, int(min(c.CachedInfo().NumPending, 1<<31))) //nolint:gosec // bounded
 }
 
 func parse(m jetstream.Msg) (Event, error) {

@@ -101,6 +101,9 @@ func TestAttack_calls(t *testing.T) {
 // naming says whether a request names its organization, and whether it names
 // something else besides that must be of it.
 func naming(c rpc) (named, nested bool) {
+	if filter := c.method.Input().Fields().ByName("filter"); filter != nil && filter.Message().Fields().ByName("organization_id") != nil {
+		named = true
+	}
 	fields := c.method.Input().Fields()
 	service := string(c.method.Parent().Name())
 	for i := range fields.Len() {

@@ -24,7 +24,8 @@ type rule struct {
 	scope string
 	// organization is the request's field that names the one organization which
 	// the call is about. A client of one organization may make only such calls,
-	// and only if nothing else in the request can lead to another one.
+	// and only if nothing else in the request can lead to another one. A dot leads
+	// into a message: "filter.organization_id".
 	organization string
 	// once says that the call makes something, so that an idempotency key counts.
 	once bool
@@ -98,7 +99,7 @@ var rules = map[string]map[string]rule{
 		"ListDomains":  reads.in("organization_id"),
 	},
 	events.EventsService_ServiceDesc.ServiceName: {
-		"ListEventsPaginated": reads,
+		"ListEventsPaginated": reads.in("filter.organization_id"),
 	},
 	roles.RolesService_ServiceDesc.ServiceName: {
 		"CreateRole":                     creates,
@@ -259,17 +260,34 @@ func (p principal) allowed(r rule, req proto.Message) error {
 	if r.organization == "" {
 		return fault.New(fault.Forbidden, "This API client is restricted to one organization, and this call is not.")
 	}
-	m := req.ProtoReflect()
-	field := m.Descriptor().Fields().ByName(protoreflect.Name(r.organization))
-	if field == nil || field.Kind() != protoreflect.StringKind || field.IsList() {
+	id, ok := textAt(req.ProtoReflect(), r.organization)
+	if !ok {
 		return fault.New(fault.Internal, "The rule of this call names a field that its request does not have.")
 	}
-	switch id := m.Get(field).String(); id {
+	switch id {
 	case p.organization:
 		return nil
 	case "":
 		return fault.New(fault.Forbidden, "This API client is restricted to one organization; %s must name it.", r.organization)
 	default: // as if there were no other
 		return fault.New(fault.NotFound, "There is no organization %q.", id)
+	}
+}
+
+// textAt reads the text at a path of fields; a message on the way that is not
+// there holds none. ok says that the path is one of the request's type.
+func textAt(m protoreflect.Message, path string) (text string, ok bool) {
+	for {
+		name, rest, deeper := strings.Cut(path, ".")
+		field := m.Descriptor().Fields().ByName(protoreflect.Name(name))
+		switch {
+		case field == nil || field.IsList() || field.IsMap():
+			return "", false
+		case !deeper:
+			return m.Get(field).String(), field.Kind() == protoreflect.StringKind
+		case field.Message() == nil:
+			return "", false
+		}
+		m, path = m.Get(field).Message(), rest
 	}
 }

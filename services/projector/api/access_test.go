@@ -34,13 +34,26 @@ func TestRules_complete(t *testing.T) {
 		if once != (strings.HasPrefix(name, "Create") || strings.HasPrefix(name, "Regenerate")) {
 			t.Errorf("an idempotency key on %s counts: %v", name, once)
 		}
-		if f := m.Input().Fields().ByName(protoreflect.Name(field)); field != "" && (f == nil || f.Kind() != protoreflect.StringKind) {
+		if field != "" && !isText(m.Input(), field) {
 			t.Errorf("%s is of the organization in %q, which its request does not have", name, field)
 		}
 	}
 	for name := range left {
 		t.Errorf("there is a rule for %s, which is in no .proto file", name)
 	}
+}
+
+// isText reports whether a path of fields leads to a text.
+func isText(m protoreflect.MessageDescriptor, path string) bool {
+	name, rest, deeper := strings.Cut(path, ".")
+	f := m.Fields().ByName(protoreflect.Name(name))
+	if f == nil || f.IsList() {
+		return false
+	}
+	if deeper {
+		return f.Message() != nil && isText(f.Message(), rest)
+	}
+	return f.Kind() == protoreflect.StringKind
 }
 
 // What a client lacks the scope for is refused over every protocol, and what it

@@ -278,8 +278,12 @@ func TestDirectory_update(t *testing.T) {
 	}
 	other := strings.Replace(path, org, s.organization(t, "Other"), 1)
 	for _, tt := range []struct{ method, path, body string }{
-		{"PATCH", other, `{"name":"x"}`}, {"POST", other + "/secrets:regenerate", ""}, {"GET", other + "/allowlist", ""},
-		{"PUT", other + "/allowlist", `{}`}, {"DELETE", other + "/secrets/sec_1", ""}, {"DELETE", path + "/secrets/sec_1", ""},
+		{"PATCH", other, `{"name":"x"}`},
+		{"POST", other + "/secrets:regenerate", ""},
+		{"GET", other + "/allowlist", ""},
+		{"PUT", other + "/allowlist", `{}`},
+		{"DELETE", other + "/secrets/sec_1", ""},
+		{"DELETE", path + "/secrets/sec_1", ""},
 	} {
 		if status, m := s.call(t, tt.method, tt.path, tt.body); status != 404 || m["code"] != 5.0 {
 			t.Errorf("%s %s: %d %v, want 404", tt.method, tt.path, status, m)

@@ -30,10 +30,13 @@ type Events interface {
 	//
 	// Errors: Invalid for a position or a filter that cannot be; Unavailable.
 	Read(ctx context.Context, f published.Filter, after uint64, limit int) (published.Page, error)
+	// ReadBack returns the page of at most limit events ahead of a position, with
+	// the same errors.
+	ReadBack(ctx context.Context, f published.Filter, before uint64, limit int) (published.Page, error)
 }
 
 // ListEventsPaginated pages through the public events that are kept, the oldest
-// first. A token leads on only: it holds how far the caller is, and the filter
+// first. A token says how far the caller is and which way it leads; the filter
 // goes with every call.
 func (s *eventsService) ListEventsPaginated(ctx context.Context, r *events.ListEventsPaginatedRequest) (*events.ListEventsPaginatedResponse, error) {
 	if _, err := principalOf(ctx); err != nil {
@@ -43,7 +46,7 @@ func (s *eventsService) ListEventsPaginated(ctx context.Context, r *events.ListE
 		return nil, fault.New(fault.Unimplemented, "This server does not show events.")
 	}
 	size, sizeErr := pageSize(r.GetPageSize(), usualEvents, mostEvents)
-	after, tokenErr := parseEventToken(r.GetPageToken())
+	at, back, tokenErr := parseEventToken(r.GetPageToken())
 	f, none, filterErr := eventFilter(r.GetFilter())
 	if err := first(sizeErr, tokenErr, filterErr); err != nil {
 		return nil, err
@@ -52,7 +55,11 @@ func (s *eventsService) ListEventsPaginated(ctx context.Context, r *events.ListE
 	if none {
 		return res, nil
 	}
-	p, err := s.core.cfg.Events.Read(ctx, f, after, size)
+	read := s.core.cfg.Events.Read
+	if back {
+		read = s.core.cfg.Events.ReadBack
+	}
+	p, err := read(ctx, f, at, size)
 	if err != nil {
 		return nil, err
 	}
@@ -63,22 +70,35 @@ func (s *eventsService) ListEventsPaginated(ctx context.Context, r *events.ListE
 		}
 		res.Events = append(res.Events, m)
 	}
-	if p.More {
-		res.NextPageToken = cursor{at: strconv.FormatUint(p.Next, 10)}.token(listEvents)
+	n := len(p.Events)
+	if n == 0 {
+		return res, nil
+	}
+	// The page that is gone back from follows this one; the event at which a page
+	// went on is ahead of it, if it is still kept.
+	if back || p.More {
+		res.NextPageToken = eventToken(p.Events[n-1].Seq, false)
+	}
+	if back && p.More || !back && at > p.Oldest {
+		res.PrevPageToken = eventToken(p.Events[0].Seq, true)
 	}
 	return res, nil
 }
 
-func parseEventToken(token string) (uint64, error) {
+// eventToken leads to what is behind a position, or back to what is ahead of it.
+func eventToken(at uint64, back bool) string {
+	return cursor{at: strconv.FormatUint(at, 10), before: back}.token(listEvents)
+}
+
+func parseEventToken(token string) (at uint64, back bool, err error) {
 	c, err := parseCursor(listEvents, token)
 	if err != nil || c.at == "" {
-		return 0, err
+		return 0, false, err
 	}
-	n, err := strconv.ParseUint(c.at, 10, 64)
-	if err != nil || c.before {
-		return 0, fault.New(fault.Invalid, "page_token is not one that this list gave; start again without it.")
+	if at, err = strconv.ParseUint(c.at, 10, 64); err != nil {
+		return 0, false, fault.New(fault.Invalid, "page_token is not one that this list gave; start again without it.")
 	}
-	return n, nil
+	return at, c.before, nil
 }
 
 // eventFilter reads a filter; none says that no event can fit it.

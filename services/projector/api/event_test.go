@@ -56,6 +56,11 @@ func (s *eventStream) Read(ctx context.Context, f published.Filter, after uint64
 	return published.Open(s.open()).Read(ctx, f, after, limit)
 }
 
+// ReadBack implements api.Events.
+func (s *eventStream) ReadBack(ctx context.Context, f published.Filter, before uint64, limit int) (published.Page, error) {
+	return published.Open(s.open()).ReadBack(ctx, f, before, limit)
+}
+
 var eventsBegin = time.Date(2026, 3, 1, 9, 30, 0, 123456000, time.UTC)
 
 // put publishes the n-th event, n minutes after the first.
@@ -106,21 +111,37 @@ func TestEvents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got []string
-			for token := ""; ; {
-				tt.filter.Set("page_size", "7")
+			tt.filter.Set("page_size", "7")
+			page := func(token string) (list []string, next, prev string) {
 				tt.filter.Set("page_token", token)
 				m := s.ok(t, 200, "GET", "/api/v1/events:list?"+tt.filter.Encode(), "")
-				got = append(got, ids(m, "events")...)
-				if m["prev_page_token"] != "" {
-					t.Errorf("it leads back: %v", m)
+				return ids(m, "events"), str(m, "next_page_token"), str(m, "prev_page_token")
+			}
+			var got []string
+			var pages [][]string
+			token, back := "", ""
+			for {
+				list, next, prev := page(token)
+				if (prev == "") != (len(pages) == 0) {
+					t.Errorf("page %d leads back with %q", len(pages), prev)
 				}
-				if token = str(m, "next_page_token"); token == "" {
+				got, pages, back = append(got, list...), append(pages, list), prev
+				if token = next; token == "" {
 					break
 				}
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			for n := len(pages) - 2; n >= 0; n-- {
+				list, next, prev := page(back)
+				if diff := cmp.Diff(pages[n], list); diff != "" || next == "" || (prev == "") != (n == 0) {
+					t.Errorf("back on page %d, next %q, prev %q (-want +got):\n%s", n, next, prev, diff)
+				}
+				if list, _, _ := page(next); !cmp.Equal(list, pages[n+1]) {
+					t.Errorf("page %d and on: %v, want %v", n, list, pages[n+1])
+				}
+				back = prev
 			}
 		})
 	}

@@ -22,6 +22,8 @@ type failure struct {
 	status  int
 	name    string // of the kind, for machines
 	message string
+	// oldest is the cursor to go on with if one is refused as expired.
+	oldest string
 }
 
 const (
@@ -47,6 +49,7 @@ var kinds = map[fault.Kind]struct {
 	fault.TooManyRequests:    {connect.CodeResourceExhausted, http.StatusTooManyRequests},
 	fault.Unavailable:        {connect.CodeUnavailable, http.StatusServiceUnavailable},
 	fault.Unimplemented:      {connect.CodeUnimplemented, http.StatusNotImplemented},
+	fault.Gone:               {connect.CodeOutOfRange, http.StatusGone},
 }
 
 // classify says what an error is to a caller.
@@ -54,9 +57,12 @@ func classify(err error) failure {
 	if _, ok := errors.AsType[*fault.Error](err); !ok {
 		switch {
 		case errors.Is(err, context.Canceled):
-			return failure{connect.CodeCanceled, statusClientClosed, "CANCELLED", "The caller left before the answer."}
+			return failure{code: connect.CodeCanceled, status: statusClientClosed, name: "CANCELLED", message: "The caller left before the answer."}
 		case errors.Is(err, context.DeadlineExceeded):
-			return failure{connect.CodeDeadlineExceeded, http.StatusGatewayTimeout, "DEADLINE_EXCEEDED", "The call's time ran out. A change may have been made; look before you repeat it."}
+			return failure{
+				code: connect.CodeDeadlineExceeded, status: http.StatusGatewayTimeout, name: "DEADLINE_EXCEEDED",
+				message: "The call's time ran out. A change may have been made; look before you repeat it.",
+			}
 		}
 		// Methods without an implementation, and what the gateway refuses itself.
 		if s, ok := status.FromError(err); ok {
@@ -73,7 +79,11 @@ func classify(err error) failure {
 	if !known {
 		k = kinds[fault.Internal]
 	}
-	return failure{k.code, k.status, strings.ToUpper(strings.ReplaceAll(f.Kind.String(), " ", "_")), f.Detail}
+	shown := failure{code: k.code, status: k.status, name: strings.ToUpper(strings.ReplaceAll(f.Kind.String(), " ", "_")), message: f.Detail}
+	if f.Name == expiredCursor {
+		shown.oldest = f.Subject
+	}
+	return shown
 }
 
 // failure classifies an error and logs it if the operator has to act.
@@ -105,6 +115,9 @@ type problem struct {
 	Code    uint32 `json:"code"`
 	Message string `json:"message"`
 	Details []any  `json:"details"`
+
+	// OldestCursor is where a pull of events can go on whose own cursor is expired.
+	OldestCursor string `json:"oldest_cursor,omitempty"`
 }
 
 // problemType is what the types of problems begin with; the kind of fault in
@@ -118,7 +131,7 @@ func (c *core) writeFailure(w http.ResponseWriter, f failure) {
 	}
 	p := problem{
 		Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.message,
-		Code: uint32(f.code), Message: f.message, Details: []any{},
+		Code: uint32(f.code), Message: f.message, Details: []any{}, OldestCursor: f.oldest,
 	}
 	if f.name != "" {
 		p.Type = problemType + strings.ToLower(f.name)

@@ -99,11 +99,11 @@ func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 func noRoute(status int) failure {
 	switch status {
 	case http.StatusMethodNotAllowed:
-		return failure{connect.CodeUnimplemented, status, "", "This path does not take this method."}
+		return failure{code: connect.CodeUnimplemented, status: status, message: "This path does not take this method."}
 	case http.StatusNotFound:
-		return failure{connect.CodeNotFound, status, "", "There is nothing at this path."}
+		return failure{code: connect.CodeNotFound, status: status, message: "There is nothing at this path."}
 	default:
-		return failure{connect.CodeInvalidArgument, http.StatusBadRequest, "", "The path is not valid."}
+		return failure{code: connect.CodeInvalidArgument, status: http.StatusBadRequest, message: "The path is not valid."}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/rollcallhq/rollcall/events/public"
@@ -19,6 +18,9 @@ const (
 	mostWait = 30
 	// pullEvery is how often a pull that waits looks.
 	pullEvery = 500 * time.Millisecond
+	// expiredCursor names the refusal of a cursor that is older than what is kept.
+	// Its subject is the cursor of the oldest event.
+	expiredCursor = "expired_cursor"
 )
 
 // ListEvents returns events behind a cursor, and waits for one if there is none.
@@ -27,7 +29,10 @@ func (s *pullService) ListEvents(ctx context.Context, r *rollcallv1.ListEventsRe
 		return nil, fault.New(fault.Unimplemented, "This server does not show events.")
 	}
 	size, sizeErr := pageSize(r.GetLimit(), usualEvents, mostEvents)
-	after, cursorErr := parseEventToken(r.GetCursor())
+	after, back, cursorErr := parseEventToken(r.GetCursor())
+	if back {
+		cursorErr = fault.New(fault.Invalid, "cursor is not one that this call gave; start again without it.")
+	}
 	f, filterErr := pullFilter(r)
 	if err := first(sizeErr, cursorErr, filterErr); err != nil {
 		return nil, err
@@ -42,7 +47,9 @@ func (s *pullService) ListEvents(ctx context.Context, r *rollcallv1.ListEventsRe
 			return nil, err
 		}
 		if p.Missed {
-			return nil, fault.New(fault.FailedPrecondition, "Events behind this cursor are no longer kept. Fetch users and groups as they are, and begin again without a cursor.")
+			oldest := eventToken(p.Oldest, false)
+			return nil, fault.New(fault.Gone, "Events behind this cursor are no longer kept. Fetch users and groups as they are, then go on at the oldest event that is kept, with the cursor %q.", oldest).
+				Named(expiredCursor, oldest)
 		}
 		after = p.Next
 		wait := min(pullEvery, time.Until(end))
@@ -84,7 +91,7 @@ func pullFilter(r *rollcallv1.ListEventsRequest) (f published.Filter, err error)
 }
 
 func pulled(p published.Page) (*rollcallv1.ListEventsResponse, error) {
-	res := &rollcallv1.ListEventsResponse{Cursor: cursor{at: strconv.FormatUint(p.Next, 10)}.token(listEvents), More: p.More}
+	res := &rollcallv1.ListEventsResponse{Cursor: eventToken(p.Next, false), More: p.More}
 	for i := range p.Events {
 		var m map[string]any
 		dec := json.NewDecoder(bytes.NewReader(p.Events[i].Body))

@@ -26,8 +26,8 @@ const (
 type ListEventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to go on; empty: at the oldest event that is kept. A cursor behind which
-	// events are no longer kept is refused: begin again without it, after fetching
-	// users and groups as they are.
+	// events are no longer kept is refused with 410 (OUT_OF_RANGE), with a cursor for
+	// the oldest event that is: fetch users and groups as they are, then go on there.
 	Cursor string `protobuf:"bytes,1,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// 1 to 100, 30 if unset.
 	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`

@@ -308,7 +308,7 @@ type ListEventsPaginatedResponse struct {
 	Events []*ScalekitEvent       `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// Empty at the end; the same filter goes with it.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Always empty: pages lead on, not back.
+	// Leads back to the page before; empty on the first one.
 	PrevPageToken string `protobuf:"bytes,3,opt,name=prev_page_token,json=prevPageToken,proto3" json:"prev_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
