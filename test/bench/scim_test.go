@@ -88,70 +88,78 @@ func (s *stack) settle(b *testing.B) {
 	}
 }
 
-// BenchmarkWebhook measures the time from the moment a SCIM create is sent to
-// the arrival of its verified webhook, at 500 changes a second.
+// BenchmarkWebhook measures how long it takes until the verified webhook of a
+// SCIM create is there: p50-ms and p99-ms from the moment the create is sent,
+// answered-p50-ms and answered-p99-ms from its answer, which a webhook may
+// overtake. Goals at 1,000 changes a second: 5 and 50 from the answer.
 func BenchmarkWebhook(b *testing.B) {
-	const perSecond = 500
+	for _, perSecond := range []int{500, 1000} {
+		b.Run(fmt.Sprintf("rate=%d", perSecond), func(b *testing.B) { webhookLatency(b, perSecond) })
+	}
+}
+
+func webhookLatency(b *testing.B, perSecond int) {
 	r := newReceiver(b)
 	s := newStack(b, 50)
 	s.subscribe(b, r, "organization.directory.user_*")
 	c := browser(64)
 	for b.Loop() {
 		var mu sync.Mutex
-		sent := map[string]time.Time{}
-		var took []time.Duration
-		arrived := make(chan struct{}, 1)
+		arrived := map[string]time.Time{}
 		on := func(user string) {
 			now := time.Now()
 			mu.Lock()
-			if at, ok := sent[user]; ok {
-				took = append(took, now.Sub(at))
-				delete(sent, user)
-			}
-			mu.Unlock()
-			select {
-			case arrived <- struct{}{}:
-			default:
-			}
+			defer mu.Unlock()
+			arrived[user] = now
 		}
 		r.on.Store(&on)
+		type write struct {
+			user           string
+			sent, answered time.Time
+		}
+		writes := make([]write, 5*perSecond)
 		var wg sync.WaitGroup
-		tick := time.NewTicker(time.Second / perSecond)
-		for range 5 * perSecond {
-			<-tick.C
+		began := time.Now()
+		for i := range writes {
+			// By the clock, not by a ticker, which leaves out what it is late for.
+			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(perSecond))))
 			n := s.next.Add(1)
 			wg.Go(func() {
 				body := userBody(n)
-				mu.Lock()
-				sent[fmt.Sprintf("user%d@bench.example", n)] = time.Now()
-				mu.Unlock()
+				w := write{user: fmt.Sprintf("user%d@bench.example", n), sent: time.Now()}
 				if err := post(c, s.dirs[n%int64(len(s.dirs))], body); err != nil {
 					b.Error(err)
 				}
+				w.answered = time.Now()
+				writes[i] = w
 			})
 		}
-		tick.Stop()
 		wg.Wait()
-		deadline := time.After(30 * time.Second)
-		for waiting := true; waiting; {
+		end := time.Now().Add(time.Minute)
+		for there := false; !there; {
+			time.Sleep(time.Millisecond)
 			mu.Lock()
-			waiting = len(sent) > 0
+			there = len(arrived) >= len(writes)
 			mu.Unlock()
-			if !waiting {
-				break
-			}
-			select {
-			case <-arrived:
-			case <-deadline:
-				b.Fatalf("%d webhooks are missing", len(sent))
+			if time.Now().After(end) {
+				b.Fatalf("%d of %d webhooks arrived", len(arrived), len(writes))
 			}
 		}
-		slices.Sort(took)
-		at := func(p float64) float64 {
-			return float64(took[min(len(took)-1, int(p*float64(len(took))))].Microseconds()) / 1000
+		var fromSent, fromAnswer []time.Duration
+		for _, w := range writes {
+			at := arrived[w.user]
+			fromSent, fromAnswer = append(fromSent, at.Sub(w.sent)), append(fromAnswer, max(0, at.Sub(w.answered)))
 		}
-		b.ReportMetric(at(0.50), "p50-ms")
-		b.ReportMetric(at(0.99), "p99-ms")
+		report := func(prefix string, took []time.Duration) {
+			slices.Sort(took)
+			at := func(p float64) float64 {
+				return float64(took[min(len(took)-1, int(p*float64(len(took))))].Microseconds()) / 1000
+			}
+			b.ReportMetric(at(0.50), prefix+"p50-ms")
+			b.ReportMetric(at(0.99), prefix+"p99-ms")
+		}
+		report("", fromSent)
+		report("answered-", fromAnswer)
 	}
 	if r.bad.Load() > 0 {
 		b.Errorf("%d webhooks did not verify", r.bad.Load())

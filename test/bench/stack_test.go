@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ import (
 // stack is what `rollcall serve` runs, in this process.
 type stack struct {
 	js        jetstream.JetStream
+	log       *natslog.Log
 	ingress   *ingress.Ingress
 	projector *projector.Projector
 	base      string
@@ -55,30 +57,30 @@ func (s sequenced) Submit(ctx context.Context, r directory.Request) (uint64, err
 // newStack starts everything, with directories that take writes.
 func newStack(b *testing.B, directories int) *stack {
 	b.Helper()
+	s := newReadingStack(b, directories)
+	s.deliver(b)
+	return s
+}
+
+// newReadingStack starts everything but what delivers.
+func newReadingStack(b *testing.B, directories int) *stack {
+	b.Helper()
 	discard := slog.New(slog.DiscardHandler)
 	s := &stack{js: server(b)}
-	log, err := natslog.Open(b.Context(), s.js, 0, natslog.Options{Sole: true})
+	var err error
+	s.log, err = natslog.Open(b.Context(), s.js, 0, natslog.Options{Sole: true})
 	check(b, err)
 	dir := b.TempDir()
-	s.ingress, err = ingress.Open(b.Context(), ingress.Config{Path: filepath.Join(dir, "ingress.db"), Log: log, Logger: discard})
+	s.ingress, err = ingress.Open(b.Context(), ingress.Config{Path: filepath.Join(dir, "ingress.db"), Log: s.log, Logger: discard})
 	check(b, err)
 	check(b, s.ingress.Start(b.Context()))
 	b.Cleanup(func() { _ = s.ingress.Stop() })
 	s.projector, err = projector.Open(b.Context(), projector.Config{
-		Path: filepath.Join(dir, "projector.db"), Log: log, JetStream: s.js, Commands: sequenced{s.ingress}, Logger: discard,
+		Path: filepath.Join(dir, "projector.db"), Log: s.log, JetStream: s.js, Commands: sequenced{s.ingress}, Logger: discard,
 	})
 	check(b, err)
 	check(b, s.projector.Start(b.Context()))
 	b.Cleanup(func() { _ = s.projector.Stop() })
-	client := egress.NewClient(egress.Options{Insecure: true})
-	w, err := delivery.New(delivery.Config{
-		Path: filepath.Join(dir, "delivery.db"), Log: log, JetStream: s.js, Client: client, Logger: discard,
-		Unseal: func(b []byte) ([]byte, error) { return b, nil },
-	})
-	check(b, err)
-	check(b, w.Start(b.Context()))
-	b.Cleanup(func() { _ = w.Stop(); client.Close() })
-
 	srv := port(b)
 	scimhttp.New(s.ingress, scimhttp.Config{Base: func() string { return s.base }, Logger: discard}).Register(srv.Echo)
 	s.base = "http://" + srv.Addr().String()
@@ -96,18 +98,32 @@ func newStack(b *testing.B, directories int) *stack {
 	return s
 }
 
+// deliver starts a worker.
+func (s *stack) deliver(b *testing.B) *delivery.Worker {
+	b.Helper()
+	client := egress.NewClient(egress.Options{Insecure: true})
+	w, err := delivery.New(delivery.Config{
+		Path: filepath.Join(b.TempDir(), "delivery.db"), Log: s.log, JetStream: s.js, Client: client, Logger: slog.New(slog.DiscardHandler),
+		Unseal: func(b []byte) ([]byte, error) { return b, nil },
+	})
+	check(b, err)
+	check(b, w.Start(b.Context()))
+	b.Cleanup(func() { _ = w.Stop(); client.Close() })
+	return w
+}
+
 // subscribe has a receiver get the events of some types.
 func (s *stack) subscribe(b *testing.B, r *receiver, eventTypes ...string) {
 	b.Helper()
 	s.must(b, directory.CreateWebhookEndpoint{
-		Config:             events.WebhookEndpointConfig{URL: r.url, EventTypes: eventTypes, Enabled: true},
+		Config:             events.WebhookEndpointConfig{URL: r.url, EventTypes: eventTypes, Enabled: true, Concurrency: inFlight},
 		WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte(r.secret)},
 	})
 }
 
 func (s *stack) must(b *testing.B, c directory.Command) directory.Row {
 	b.Helper()
-	res, err := s.ingress.Submit(b.Context(), directory.Request{ID: fmt.Sprint(s.next.Add(1)), Actor: "system", Command: c})
+	res, err := s.ingress.Submit(b.Context(), directory.Request{ID: strconv.FormatInt(s.next.Add(1), 10), Actor: "system", Command: c})
 	check(b, err)
 	return res.Row
 }
