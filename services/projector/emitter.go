@@ -26,6 +26,8 @@ const (
 	// standby is how long an emitter that lost a race leaves the stream to the
 	// winner before it looks whether the winner still works.
 	standby = time.Second
+	// lookEvery is how often somebody who waits for EVENTS looks.
+	lookEvery = 2 * time.Millisecond
 	// trimEvery is how often EVENTS is cut at its age limit.
 	trimEvery = time.Hour
 )
@@ -91,6 +93,33 @@ func (e *emitter) offer(ms []message) {
 	}
 	e.mu.Unlock()
 	e.nudge()
+}
+
+// idle returns when everything that was handed over is in EVENTS, or after a
+// while.
+func (e *emitter) idle(ctx context.Context, patience time.Duration) {
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		e.mu.Lock()
+		last := e.skipped
+		if n := len(e.waiting); n > 0 {
+			last = max(last, e.waiting[n-1].number)
+		}
+		e.mu.Unlock()
+		if uint64(last) <= e.upTo.Load() {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-end.C:
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // nudge makes a waiting run look again.

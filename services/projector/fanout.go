@@ -10,9 +10,13 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
 
+// emitPatience bounds how long a step of a fan-out waits for EVENTS.
+const emitPatience = 5 * time.Second
+
 // continueFanouts sends the next step of every fan-out that the read model
 // shows. The step itself is decided by the owner of the log; a step that
-// somebody else took already causes nothing.
+// somebody else took already causes nothing. Each step waits until the one before
+// it is in EVENTS, so that what happens meanwhile is never behind more than one.
 func (p *Projector) continueFanouts(ctx context.Context) {
 	for {
 		p.mu.Lock()
@@ -20,6 +24,7 @@ func (p *Projector) continueFanouts(ctx context.Context) {
 		p.mu.Unlock()
 		jobs, err := p.fanouts()
 		for _, j := range jobs {
+			p.emitter.idle(ctx, emitPatience)
 			if err = p.step(ctx, j); err != nil {
 				break
 			}
