@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/rollcallhq/rollcall/services/bridge"
 )
@@ -111,16 +113,53 @@ func TestNATS(t *testing.T) {
 func TestKafka(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(3, "directory"), kfake.EnableSASL(), kfake.Superuser("PLAIN", "rollcall", "a-secret-word"))
+	target, stop, resume := kafkaBroker(t, w, "PLAIN", nil)
+	outage(t, w, target, stop, resume)
+}
+
+// The same over TLS, with the mechanism that does not show the password.
+func TestKafka_TLS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := newIdentity(t)
+	target, _, _ := kafkaBroker(t, w, "SCRAM-SHA-256", &id)
+	ids := distrusted(t, w, target)
+	wrong := target
+	wrong.Password = "another-word"
+	b, _ := w.bridge(wrong)
+	until(t, "the password is refused", func() bool { return b.Stats().Failed > 0 })
+	if err := b.Stop(); err != nil || b.Stats().Forwarded > 0 {
+		t.Errorf("with a wrong password: %+v, %v", b.Stats(), err)
+	}
+	w.bridge(target)
+	w.arrived(append(ids, w.publish("org_1", userUpdated, 20)...))
+}
+
+// kafkaBroker is a cluster with its reader; over TLS if it has an identity.
+func kafkaBroker(t *testing.T, w *world, mechanism string, id *identity) (target bridge.Target, stop, resume func()) {
+	t.Helper()
+	options := []kfake.Opt{kfake.NumBrokers(2), kfake.SeedTopics(3, "directory"), kfake.EnableSASL(), kfake.Superuser(mechanism, "rollcall", "a-secret-word")}
+	if id != nil {
+		options = append(options, kfake.TLS(id.server))
+	}
+	cluster, err := kfake.NewCluster(options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	target := bridge.Target{URL: "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "/directory", User: "rollcall", Password: "a-secret-word"}
-	reader, err := kgo.NewClient(
-		kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.SASL(plain.Auth{User: target.User, Pass: target.Password}.AsMechanism()),
-		kgo.ConsumeTopics("directory"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	)
+	target = bridge.Target{URL: "kafka://" + strings.Join(cluster.ListenAddrs(), ",") + "/directory", User: "rollcall", Password: "a-secret-word", SASL: mechanism}
+	login := plain.Auth{User: target.User, Pass: target.Password}.AsMechanism()
+	if mechanism == "SCRAM-SHA-256" {
+		login = scram.Auth{User: target.User, Pass: target.Password}.AsSha256Mechanism()
+	}
+	reading := []kgo.Opt{
+		kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.SASL(login), kgo.ConsumeTopics("directory"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	}
+	if id != nil {
+		target.TLS, target.CAFile = true, id.certFile
+		reading = append(reading, kgo.DialTLSConfig(&tls.Config{RootCAs: id.roots, MinVersion: tls.VersionTLS12}))
+	}
+	reader, err := kgo.NewClient(reading...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +189,7 @@ func TestKafka(t *testing.T) {
 		cluster.KeepControl()
 		return nil, errors.New("away"), away.Load()
 	})
-	outage(t, w, target, func() { away.Store(true) }, func() { away.Store(false) })
+	return target, func() { away.Store(true) }, func() { away.Store(false) }
 }
 
 // Only what is wanted is forwarded, and the position outlasts the bridge.
