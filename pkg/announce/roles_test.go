@@ -278,7 +278,7 @@ func TestRoles(t *testing.T) {
 			if there {
 				continue
 			}
-			row, ok, err := directory.FindPerson(w.Rows, id)
+			row, ok, err := directory.FindPerson(w.Rows, id, "")
 			if err != nil || !ok {
 				t.Fatalf("person %s: %v, %v", id, ok, err)
 			}

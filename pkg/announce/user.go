@@ -17,6 +17,12 @@ func (t *telling) user(before, after *directory.User) error {
 	if u == nil {
 		return nil // a member that was gone already
 	}
+	switch k := directory.Make(directory.TableUserDirectory, u.ID); {
+	case before == nil:
+		t.changes = append(t.changes, directory.Change{Key: k, Row: directory.Ref(u.Directory)})
+	case after == nil:
+		t.changes = append(t.changes, directory.Change{Key: k})
+	}
 	was, err := t.told(u.ID)
 	if err != nil {
 		return err

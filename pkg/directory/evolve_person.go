@@ -12,7 +12,7 @@ func foldPersonCreated(f *folding, p events.PersonCreated) error {
 	row := &Person{ID: f.e.Resource, Revision: f.e.Revision, Created: f.e.At, Updated: f.e.At, Made: f.e.Directory == "", PersonState: p.PersonState}
 	var failed error
 	if !row.Made {
-		user := userIDOf(row.ID)
+		user := UserIDOf(row.ID)
 		row.Parts = []PersonPart{{f.e.Organization, f.e.Directory, user}}
 		if err := f.before(row); err != nil {
 			return err
@@ -179,6 +179,22 @@ func (f *folding) addressPerson(id, from, to string) error {
 	return nil
 }
 
+// addressMember keeps by which address a person is found in the organizations in
+// which the API says something of it.
+func (f *folding) addressMember(before, after *Person) {
+	was, is := scim.Fold(before.Email), scim.Fold(after.Email)
+	for _, org := range before.Organizations {
+		if was != "" && (was != is || !slices.Contains(after.Organizations, org)) {
+			f.drop(Make(TableOrgMemberEmail, org, was, before.ID))
+		}
+	}
+	for _, org := range after.Organizations {
+		if is != "" && (was != is || !slices.Contains(before.Organizations, org)) {
+			f.refer("", Make(TableOrgMemberEmail, org, is, after.ID))
+		}
+	}
+}
+
 // stamp notes who wrote attributes of a person.
 func (f *folding) stamp(id, dir string, names []string) error {
 	if len(names) == 0 {
@@ -231,7 +247,7 @@ func (f *folding) trail(id string, w PersonWrite) error {
 
 // before begins the writes of a person with what its directory had written so far.
 func (f *folding) before(p *Person) error {
-	u, ok, err := get[*User](f.view, Make(TableUser, f.e.Directory, userIDOf(p.ID)))
+	u, ok, err := get[*User](f.view, Make(TableUser, f.e.Directory, UserIDOf(p.ID)))
 	if err != nil || !ok {
 		return err
 	}
@@ -254,6 +270,7 @@ func (f *folding) person(id string, change func(*Person)) (err error) {
 	failed := edit(f, k, func(p *Person) {
 		was := *p
 		change(p)
+		f.addressMember(&was, p)
 		if gone = !p.Made && len(p.Parts) == 0 && len(p.Organizations) == 0; gone {
 			err = f.tallyPerson(&was, nil)
 			return

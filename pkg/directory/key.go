@@ -75,6 +75,8 @@ const (
 	TablePortalLink       Table = 'A' // link -> *PortalLink
 	TableOrgPortalLink    Table = 'B' // org, link -> Ref()
 	TableDomainPending    Table = 'F' // domain id -> Ref(org): domains that wait for their TXT record
+	TableOrgMemberEmail   Table = 'Y' // org, folded address, person -> Ref(): of those in TableOrgMember
+	TableUserDirectory    Table = '0' // user -> Ref(dir), in projectors only
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could

@@ -106,7 +106,7 @@ func (c CreateMembership) decide(d *decision) error {
 		return fault.New(fault.Conflict, "The user is a member of the organization already.")
 	}
 	if p.Email != "" {
-		if err := addressFree(d.view, org, p.Email); err != nil {
+		if err := addressFree(d.view, org, p.Email, p.ID); err != nil {
 			return err
 		}
 	}

@@ -110,9 +110,9 @@ func PersonIDOf(u *User) string {
 	return PrefixPerson + strings.TrimPrefix(u.ID, PrefixUser)
 }
 
-// userIDOf returns the id of the directory user that a person is who was never
+// UserIDOf returns the id of the directory user that a person is who was never
 // stored.
-func userIDOf(person string) string { return PrefixUser + strings.TrimPrefix(person, PrefixPerson) }
+func UserIDOf(person string) string { return PrefixUser + strings.TrimPrefix(person, PrefixPerson) }
 
 // PersonOf returns the person that a directory user is: the one that is stored,
 // or what follows from the user.
@@ -131,23 +131,18 @@ func PersonOf(v View, u *User) (*Person, error) {
 }
 
 // FindPerson returns a person by id. One that is not stored is looked for as the
-// user of one of the directories.
-func FindPerson(v View, id string, directories ...string) (*Person, bool, error) {
+// user of a directory; empty: only who is stored is found.
+func FindPerson(v View, id, directory string) (*Person, bool, error) {
 	p, ok, err := get[*Person](v, Make(TablePerson, id))
-	if err != nil || ok {
+	if err != nil || ok || directory == "" {
 		return p, ok, err
 	}
-	for _, dir := range directories {
-		u, ok, err := get[*User](v, Make(TableUser, dir, userIDOf(id)))
-		if err != nil {
-			return nil, false, err
-		}
-		if ok && u.Person == "" {
-			p, err := PersonOf(v, u)
-			return p, err == nil, err
-		}
+	u, ok, err := get[*User](v, Make(TableUser, directory, UserIDOf(id)))
+	if err != nil || !ok || u.Person != "" {
+		return nil, false, err
 	}
-	return nil, false, nil
+	p, err = PersonOf(v, u)
+	return p, err == nil, err
 }
 
 // WritesOf returns the last writes of a person, the oldest first. Before the API

@@ -11,13 +11,24 @@ import (
 )
 
 // addressFree refuses an address that a user of one of the organization's
-// directories has.
-func addressFree(v View, org, email string) error {
+// directories has, or a member other than but.
+func addressFree(v View, org, email, but string) error {
 	var found, failed error
+	taken := func(id string) error {
+		return fault.New(fault.Conflict, "A user with the e-mail address %q already exists in the organization: %s.", email, id)
+	}
+	if err := v.Scan(Make(TableOrgMemberEmail, org, scim.Fold(email)), "", func(k Key, _ Row) bool {
+		if k.Last() != but {
+			found = taken(k.Last())
+		}
+		return found == nil
+	}); err != nil || found != nil {
+		return firstOf(err, found)
+	}
 	err := v.Scan(Make(TableOrgDirectory, org), "", func(k Key, _ Row) bool {
 		var u *User
 		if u, failed = userAt(v, k.Last(), email); u != nil {
-			found = fault.New(fault.Conflict, "A user with the e-mail address %q already exists in the organization: %s.", email, PersonIDOf(u))
+			found = taken(PersonIDOf(u))
 		}
 		return failed == nil && found == nil
 	})

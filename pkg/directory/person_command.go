@@ -23,6 +23,10 @@ type (
 		Metadata   map[string]string    `json:"metadata,omitempty"`
 		Profile    events.PersonProfile `json:"profile"`
 		Membership NewMembership        `json:"membership"`
+		// Confined says that the sender sees no organization but the membership's,
+		// and is not to learn who is in others: then the address has to be free
+		// there only. ExternalID, which is unique in the environment, is refused.
+		Confined bool `json:"confined,omitempty"`
 	}
 	// UpdatePerson changes what is set. Lists and maps replace what was.
 	UpdatePerson struct {
@@ -63,12 +67,15 @@ func (c CreatePerson) decide(d *decision) error {
 	if err := checkPerson(s); err != nil {
 		return err
 	}
+	if c.Confined && c.ExternalID != "" {
+		return fault.New(fault.Forbidden, "external_id is unique in the whole environment, so an API client that is restricted to one organization cannot set it.")
+	}
 	if _, taken, err := get[Ref](d.view, Make(TablePersonEmail, scim.Fold(c.Email))); err != nil {
 		return err
-	} else if taken {
+	} else if taken && !c.Confined {
 		return fault.New(fault.Conflict, "A user with the e-mail address %q already exists.", c.Email)
 	}
-	if err := addressFree(d.view, org, c.Email); err != nil {
+	if err := addressFree(d.view, org, c.Email, ""); err != nil {
 		return err
 	}
 	if err := personExternalFree(d.view, c.ExternalID); err != nil {
@@ -249,16 +256,9 @@ func (d *decision) joining(dir *Directory, s events.UserState) (string, events.U
 	if s.Address == "" {
 		return "", s, nil
 	}
-	id, ok, err := get[Ref](d.view, Make(TablePersonEmail, scim.Fold(s.Address)))
-	if err != nil || !ok {
+	p, err := awaited(d.view, dir.Organization, s.Address)
+	if err != nil || p == nil {
 		return "", s, err
-	}
-	p, ok, err := get[*Person](d.view, Make(TablePerson, string(id)))
-	if err != nil || !ok || !slices.Contains(p.Organizations, dir.Organization) {
-		return "", s, err
-	}
-	if _, is := p.Part(dir.Organization); is {
-		return "", s, nil
 	}
 	r, err := scim.Decode(s.Attributes)
 	if err != nil {
@@ -272,6 +272,23 @@ func (d *decision) joining(dir *Directory, s events.UserState) (string, events.U
 	}
 	s, err = supersede(s, values)
 	return p.ID, s, err
+}
+
+// awaited returns the person with an address whom the API put into an
+// organization and whom no directory has there, nil if there is none.
+func awaited(v View, org, email string) (person *Person, err error) {
+	var failed error
+	err = v.Scan(Make(TableOrgMemberEmail, org, scim.Fold(email)), "", func(k Key, _ Row) bool {
+		p, ok, err := get[*Person](v, Make(TablePerson, k.Last()))
+		if failed = err; !ok {
+			return failed == nil
+		}
+		if _, is := p.Part(org); !is {
+			person = p
+		}
+		return person == nil
+	})
+	return person, firstOf(err, failed)
 }
 
 // written names the attributes in which two states differ.

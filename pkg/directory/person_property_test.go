@@ -46,6 +46,9 @@ func consistentPersons(t directorytest.TB, v directory.View, want map[directory.
 			in[part.Organization], parts[part.User] = true, p.ID
 		}
 		for _, org := range p.Organizations {
+			if p.Email != "" {
+				want[directory.Make(directory.TableOrgMemberEmail, org, scim.Fold(p.Email), p.ID)] = ""
+			}
 			m, ok, err := directory.Get[*directory.OrgMember](v, directory.Make(directory.TableOrgMember, org, p.ID))
 			if err != nil || !ok || m.Provisioned && !in[org] {
 				t.Fatalf("%s is in %s by %+v (%v)", p.ID, org, m, err)

@@ -296,7 +296,7 @@ func consistent(t directorytest.TB, v directory.View) {
 		directory.TableMemberOf, directory.TableUserName, directory.TableUserExternal, directory.TableUserDisplay, directory.TableUserEmail,
 		directory.TableGroupDisplay, directory.TableGroupExternal, directory.TableOrganizationName, directory.TableDomainName, directory.TableDomainPending,
 		directory.TableOrgDirectory, directory.TableDirectorySecret, directory.TableFormerOrder,
-		directory.TablePersonExternal, directory.TableRoleMember,
+		directory.TablePersonExternal, directory.TableOrgMemberEmail, directory.TableRoleMember,
 	} {
 		scan(t, v, table, func(k directory.Key, r directory.Row) { got[k] = string(r.(directory.Ref)) })
 	}

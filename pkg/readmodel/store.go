@@ -34,7 +34,7 @@ var (
 
 // format is the version of the rows' layout. A file of another format is
 // treated as ErrCorrupt: it is folded again, never migrated.
-const format = 2
+const format = 3
 
 // mapped is how much address space is reserved for a file, in bytes: 64 GiB, more
 // than one ever has. The owner of a log reads the state behind a frame while it

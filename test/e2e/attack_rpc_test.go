@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/rollcallhq/rollcall/test/harness"
@@ -18,7 +20,7 @@ func (v *victim) idsOf(organization string) map[string]string {
 		"directory_id": v.Directory, "DirectoryService.id": v.Directory, "DomainService.id": v.domain, "secret_id": v.secret,
 		"WebhookEndpointService.id": v.endpoint, "endpoint_id": v.endpoint, "ApiClientService.id": v.client,
 		"group_id": v.group, "directory_group_id": v.group, "external_ids": v.group, "link_id": v.link,
-		"external_id": "victim-ext-1", "resource_id": v.user, "UserService.id": "usr_100000000000000001",
+		"external_id": "victim-ext-1", "resource_id": v.user, "UserService.id": v.person, "user_id": v.person,
 	}
 }
 
@@ -126,3 +128,78 @@ func isRead(c rpc) bool {
 // as if there were no such thing. Calls that are not offered say that instead,
 // whatever they name.
 var foreign = []string{"not_found", "unimplemented"}
+
+// TestAttack_taken asks, as a client of one organization, for names that are taken
+// in another: over every protocol it is answered as for names that are free.
+func TestAttack_taken(t *testing.T) {
+	t.Parallel()
+	s := harness.NewServer(t).MustStart()
+	v := newVictim(t, s)
+	m := s.API.Tenant(t, s.SCIM, "mallory.example", "OKTA")
+	mallory := tokenOf(t, clientOf(t, s, map[string]any{"name": "mallory", "scopes": []string{"read", "write"}, "organization_id": m.Organization}))
+	before := v.state(t, s)
+	n := 0
+	for _, tt := range []struct{ procedure, organization, field, taken, free string }{
+		{"/scalekit.v1.users.UserService/CreateUserAndMembership", "organization_id", "user.email", "valentin@victim.example", "free@victim.example"},
+		{"/scalekit.v1.users.UserService/CreateUserAndMembership", "organization_id", "user.email", "vera@victim.example", "free@victim.example"},
+		{"/scalekit.v1.users.UserService/CreateUserAndMembership", "organization_id", "user.external_id", "victim-ext-2", "free-ext"},
+		{"/scalekit.v1.organizations.OrganizationService/UpdateOrganization", "id", "organization.external_id", "victim.example", "free-ext"},
+	} {
+		for _, c := range rpcs(t) {
+			if c.procedure != tt.procedure {
+				continue
+			}
+			// The owner of the name frees it again, so that each protocol meets the same.
+			ask := func(value string) map[string]answer {
+				got := map[string]answer{}
+				req := dynamicpb.NewMessage(c.method.Input())
+				setText(req, tt.organization, m.Organization)
+				setText(req, "user.email", "mallory@mallory.example")
+				setText(req, tt.field, value)
+				everywhere(t, s.URL(), mallory, c, req, func(how string, a answer) {
+					got[how] = a
+					list := s.API.Must(t, http.StatusOK, http.MethodGet, "/api/v1/organizations/"+m.Organization+"/users", nil)
+					for i := 0; list.At(fmt.Sprintf("users.%d", i)) != nil; i++ {
+						s.API.Must(t, http.StatusOK, http.MethodDelete, "/api/v1/users/"+list.Text(fmt.Sprintf("users.%d.id", i)), nil)
+					}
+				})
+				return got
+			}
+			free := ask(tt.free)
+			for how, a := range ask(tt.taken) {
+				n++
+				if tt.field == "user.email" && a.code != "ok" {
+					t.Errorf("%s over %s takes no address: %q\n%s", c.procedure, how, a.code, a.text)
+				}
+				if tt.field != "user.email" && a.code != "permission_denied" {
+					t.Errorf("%s over %s takes an external id: %q\n%s", c.procedure, how, a.code, a.text)
+				}
+				if a.code == "" || a.code != free[how].code {
+					t.Errorf("%s with %s %q over %s is answered %q, with %q %q\n%s", c.procedure, tt.field, tt.taken, how, a.code, tt.free, free[how].code, a.text)
+				}
+				if strings.Contains(a.text, v.person) || strings.Contains(a.text, v.Organization) {
+					t.Errorf("%s over %s shows what is the victim's:\n%s", c.procedure, how, a.text)
+				}
+			}
+		}
+	}
+	if n < 12 {
+		t.Errorf("only %d attacks were made", n)
+	}
+	if after := v.state(t, s); after != before {
+		t.Errorf("the attacks changed something of the victim's, from\n%s\nto\n%s", before, after)
+	}
+}
+
+// setText sets a text within a request, by its path, if the request has such.
+func setText(m *dynamicpb.Message, path, value string) {
+	at := m.ProtoReflect()
+	steps := strings.Split(path, ".")
+	if at.Descriptor().Fields().ByName(protoreflect.Name(steps[0])) == nil {
+		return
+	}
+	for _, name := range steps[:len(steps)-1] {
+		at = at.Mutable(at.Descriptor().Fields().ByName(protoreflect.Name(name))).Message()
+	}
+	at.Set(at.Descriptor().Fields().ByName(protoreflect.Name(steps[len(steps)-1])), protoreflect.ValueOfString(value))
+}

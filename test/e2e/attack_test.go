@@ -24,7 +24,7 @@ import (
 // victim is what belongs to somebody else, and what must be in no answer.
 type victim struct {
 	*harness.Tenant
-	user, group, domain, secret, endpoint, client, link string
+	user, person, group, domain, secret, endpoint, client, link string
 
 	// private is never to be seen; ids are, only where the attacker sent them.
 	private, ids []string
@@ -42,6 +42,9 @@ func newVictim(t *testing.T, s *harness.Server) *victim {
 	v.group = v.SCIM.Must(t, http.StatusCreated, http.MethodPost, "/Groups", map[string]any{
 		"schemas": []string{harness.GroupURN}, "displayName": "Hidden Agenda", "members": []map[string]any{{"value": v.user}},
 	}).Text("id")
+	v.person = s.API.Must(t, http.StatusCreated, http.MethodPost, "/api/v1/organizations/"+v.Organization+"/users", map[string]any{
+		"email": "valentin@victim.example", "external_id": "victim-ext-2", "user_profile": map[string]any{"family_name": "Secretive"},
+	}).Text("user.id")
 	v.domain = s.API.Must(t, 200, http.MethodGet, "/api/v1/organizations/"+v.Organization+"/domains", nil).Text("domains.0.id")
 	v.secret = s.API.Must(t, 200, http.MethodGet, v.Path(), nil).Text("directory.secrets.0.id")
 	v.endpoint = s.API.Must(t, 201, http.MethodPost, "/api/v1/webhook_endpoints", map[string]any{
@@ -52,8 +55,8 @@ func newVictim(t *testing.T, s *harness.Server) *victim {
 	}).Text("client.id")
 	made := s.API.Must(t, 200, http.MethodPut, "/api/v1/organizations/"+v.Organization+"/portal_links?shared=true", nil)
 	v.link = made.Text("link.id")
-	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victimhook", "victimclient", v.SCIM.Token, made.Text("link.location")}
-	v.ids = []string{v.Organization, v.Directory, v.user, v.group, v.domain, v.secret, v.endpoint, v.client, v.link}
+	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victim-ext-2", "victimhook", "victimclient", v.SCIM.Token, made.Text("link.location")}
+	v.ids = []string{v.Organization, v.Directory, v.user, v.person, v.group, v.domain, v.secret, v.endpoint, v.client, v.link}
 	for _, id := range v.ids {
 		if id == "" {
 			t.Fatalf("something of the victim's has no id: %q", v.ids)
@@ -84,7 +87,7 @@ func (v *victim) state(t *testing.T, s *harness.Server) string {
 	var all strings.Builder
 	for _, path := range []string{
 		"/api/v1/organizations/" + v.Organization, "/api/v1/organizations/" + v.Organization + "/domains", "/api/v1/organizations/" + v.Organization + "/roles",
-		"/api/v1/organizations/" + v.Organization + "/portal_links",
+		"/api/v1/organizations/" + v.Organization + "/portal_links", "/api/v1/organizations/" + v.Organization + "/users",
 		v.Path() + "/users?include_detail=true", v.Path() + "/groups?include_detail=true", v.Path() + "/policy", v.Path() + "/schemas",
 		v.Path() + "/attribute_mappings", v.Path() + "/allowlist", "/api/v1/webhook_endpoints?organization_id=" + v.Organization,
 	} {

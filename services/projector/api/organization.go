@@ -117,10 +117,27 @@ func (s *organizationService) UpdateOrganization(ctx context.Context, r *organiz
 		return nil, err
 	}
 	cmd.Organization = o.ID
+	if err := ownName(ctx, &cmd, o); err != nil {
+		return nil, err
+	}
 	if o, err = submitFor[*directory.Organization](ctx, s.core, cmd); err != nil {
 		return nil, err
 	}
 	return &organizations.UpdateOrganizationResponse{Organization: organizationMessage(o)}, nil
+}
+
+// ownName refuses a new external id to a client of one organization: that is
+// unique among all, so a refusal of a taken one would tell it of others.
+func ownName(ctx context.Context, cmd *directory.UpdateOrganization, o *directory.Organization) error {
+	p, err := principalOf(ctx)
+	if err != nil || p.organization == "" || cmd.ExternalID == nil {
+		return err
+	}
+	if *cmd.ExternalID != o.ExternalID {
+		return fault.New(fault.Forbidden, "external_id is unique in the whole environment, so an API client that is restricted to one organization cannot change it.")
+	}
+	cmd.ExternalID = nil
+	return nil
 }
 
 // organizationChange is the command that an update stands for.

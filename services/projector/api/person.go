@@ -87,8 +87,13 @@ func (s *userService) CreateUserAndMembership(ctx context.Context, r *users.Crea
 	if err != nil {
 		return nil, err
 	}
+	who, err := principalOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	p, err := submitFor[*directory.Person](ctx, s.core, directory.CreatePerson{
-		Email: in.GetEmail(), ExternalID: in.GetExternalId(), Metadata: in.GetMetadata(), Profile: profile,
+		Confined: who.organization != "",
+		Email:    in.GetEmail(), ExternalID: in.GetExternalId(), Metadata: in.GetMetadata(), Profile: profile,
 		Membership: newMembership(r.GetOrganizationId(), in.GetMembership(), r.GetSendInvitationEmail()),
 	})
 	if err != nil {
@@ -224,18 +229,13 @@ func personOf(v directory.View, id, externalID, org string) (*directory.Person, 
 			return nil, err
 		}
 	}
-	p, ok, err := directory.FindPerson(v, what)
+	dir, err := homeOf(v, what, org)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		dirs, _, err := directoriesOf(v, org)
-		if err != nil {
-			return nil, err
-		}
-		if p, ok, err = directory.FindPerson(v, what, dirs...); err != nil {
-			return nil, err
-		}
+	p, ok, err := directory.FindPerson(v, what, dir)
+	if err != nil {
+		return nil, err
 	}
 	if ok && org != "" {
 		_, ok, err = directory.MemberOf(v, p, org)
@@ -244,4 +244,18 @@ func personOf(v directory.View, id, externalID, org string) (*directory.Person, 
 		err = none
 	}
 	return p, err
+}
+
+// homeOf returns the directory of the user that a person is who was never
+// stored, empty if there is none or, unless org is empty, it is another one's.
+func homeOf(v directory.View, person, org string) (string, error) {
+	dir, ok, err := directory.Get[directory.Ref](v, directory.Make(directory.TableUserDirectory, directory.UserIDOf(person)))
+	if err != nil || !ok || org == "" {
+		return string(dir), err
+	}
+	_, ok, err = directory.Get[directory.Ref](v, directory.Make(directory.TableOrgDirectory, org, string(dir)))
+	if !ok {
+		dir = ""
+	}
+	return string(dir), err
 }
