@@ -59,7 +59,7 @@ func own(t testing.TB, log eventlog.Log, clock func() time.Time) *owner {
 
 func (o *owner) do(t testing.TB, id string, c directory.Command) commit.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	res, err := o.Submit(ctx, directory.Request{ID: id, Actor: "api:test", Command: c})
 	if err != nil {
@@ -118,7 +118,7 @@ func read(t testing.TB, log eventlog.Log) history {
 // agree checks that the replica, once fresh, holds what the log says.
 func (o *owner) agree(t testing.TB, h history) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := o.Refresh(ctx); err != nil {
 		t.Fatal(err)
@@ -302,7 +302,8 @@ func TestClock(t *testing.T) {
 	log := memlog.New()
 	times := []time.Time{
 		time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(1960, 1, 1, 0, 0, 0, 0, time.UTC),
-		{}, time.Date(2031, 1, 1, 0, 0, 0, 0, time.FixedZone("east", 3600)),
+		{},
+		time.Date(2031, 1, 1, 0, 0, 0, 0, time.FixedZone("east", 3600)),
 	}
 	n := 0
 	o := own(t, log, func() time.Time { n++; return times[n%len(times)] })

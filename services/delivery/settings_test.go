@@ -81,7 +81,7 @@ func TestTimeLimit(t *testing.T) {
 		return row.Dead == 1
 	})
 	_, rows := w.rows("whe_1")
-	if len(rows) != 1 || rows[0].Attempts != 2 || rows[0].Class != "timeout" || rows[0].Duration > 2*time.Second {
+	if len(rows) != 1 || rows[0].Attempts != 2 || rows[0].Class != "timeout" || rows[0].Duration >= attemptLimit {
 		t.Errorf("the delivery is %+v, want two attempts of a second, by the endpoint's own ladder and limit", rows)
 	}
 }

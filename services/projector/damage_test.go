@@ -1,8 +1,6 @@
 package projector_test
 
 import (
-	"github.com/rollcallhq/rollcall/events/public"
-
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/directory/directorytest"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"

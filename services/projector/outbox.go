@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	bolt "go.etcd.io/bbolt"
-
 	"github.com/nats-io/nats.go"
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/events/wire"

@@ -1,8 +1,6 @@
 package projector_test
 
 import (
-	"github.com/rollcallhq/rollcall/events/public"
-
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/events/frame"
+	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/announce"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/directory/directorytest"
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // limit bounds every wait of these tests; it only passes when something is
 // wrong.
-const limit = 20 * time.Second
+const limit = time.Minute
 
 // world is an embedded server with a log that has an environment, an
 // organization and an enabled directory.

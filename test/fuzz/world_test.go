@@ -136,7 +136,7 @@ func (d *dir) create(t testing.TB, path, body string) string {
 // that a client could send.
 func (d *dir) send(t testing.TB, method, target, header, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, "https://rollcall.example"+d.path+target, strings.NewReader(body))
 	if err != nil || r.URL.Host != "rollcall.example" || strings.ContainsAny(target, "# \t\r\n") {

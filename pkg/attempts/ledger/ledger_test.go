@@ -38,7 +38,7 @@ const endpoint = "whe_100000000000000001"
 
 func start(t *testing.T) *bench {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	server, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), StoreLimit: 256 << 20, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -132,7 +132,7 @@ func (b *bench) open() (l *ledger.Ledger, stop func()) {
 
 func (b *bench) wait(l *ledger.Ledger) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	if err := l.Wait(ctx, b.place.Seq); err != nil {
 		b.t.Fatalf("the ledger is at %d, not %d: %v", l.Position(), b.place.Seq, err)

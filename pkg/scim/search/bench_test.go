@@ -39,8 +39,12 @@ func BenchmarkScan(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, p := range []search.Parameters{
-		{Filter: `title eq "Boss"`}, {Filter: schema.EnterpriseURN + `:department eq "x"`}, {Filter: `meta.lastModified gt "2030-01-01T00:00:00Z"`},
-		{Filter: `userName co "nobody"`}, {SortBy: "name.givenName"}, {SortBy: "userName", StartIndex: ptr(n - 10)},
+		{Filter: `title eq "Boss"`},
+		{Filter: schema.EnterpriseURN + `:department eq "x"`},
+		{Filter: `meta.lastModified gt "2030-01-01T00:00:00Z"`},
+		{Filter: `userName co "nobody"`},
+		{SortBy: "name.givenName"},
+		{SortBy: "userName", StartIndex: ptr(n - 10)},
 	} {
 		b.Run(p.Filter+p.SortBy, func(b *testing.B) {
 			q, err := search.Parse(nil, p, schema.User)

@@ -353,9 +353,17 @@ func TestBrokenStore(t *testing.T) {
 	outer := directorytest.ID(w.Must(t, directory.CreateGroup{Scope: s, State: directorytest.Group("outer"), Members: []string{inner}}))
 	both := []*schema.Resource{schema.User, schema.Group}
 	for _, p := range []search.Parameters{
-		{}, {StartIndex: ptr(3), Count: ptr(2)}, {SortBy: "userName"}, {SortBy: "displayName", SortOrder: "descending"}, {SortBy: "meta.created", SortOrder: "descending", StartIndex: ptr(2)},
-		{Filter: `displayName eq "d" and userName sw "u"`}, {Filter: `userName co "3" or active eq true`}, {Filter: `meta.version eq "x"`},
-		{Filter: fmt.Sprintf("groups eq %q or members.type eq \"Group\"", outer)}, {Filter: fmt.Sprintf("members eq %q", members[0])}, {Filter: fmt.Sprintf("id eq %q", members[0])},
+		{},
+		{StartIndex: ptr(3), Count: ptr(2)},
+		{SortBy: "userName"},
+		{SortBy: "displayName", SortOrder: "descending"},
+		{SortBy: "meta.created", SortOrder: "descending", StartIndex: ptr(2)},
+		{Filter: `displayName eq "d" and userName sw "u"`},
+		{Filter: `userName co "3" or active eq true`},
+		{Filter: `meta.version eq "x"`},
+		{Filter: fmt.Sprintf("groups eq %q or members.type eq \"Group\"", outer)},
+		{Filter: fmt.Sprintf("members eq %q", members[0])},
+		{Filter: fmt.Sprintf("id eq %q", members[0])},
 		{Filter: fmt.Sprintf("groups.value eq %q", outer), SortBy: "displayName"},
 	} {
 		q, err := search.Parse(nil, p, both...)
@@ -391,8 +399,12 @@ func TestStop(t *testing.T) {
 	s, v, _, everybody, _ := large(t, 1500)
 	stop := errors.New("enough")
 	for _, p := range []search.Parameters{
-		{Filter: `title eq "Boss"`}, {Filter: `userName co "zzz"`}, {SortBy: "title"}, {SortBy: "userName", StartIndex: ptr(1400)},
-		{Filter: fmt.Sprintf("groups.value eq %q", everybody)}, {Filter: `emails.value sw "u" and displayName sw "U"`},
+		{Filter: `title eq "Boss"`},
+		{Filter: `userName co "zzz"`},
+		{SortBy: "title"},
+		{SortBy: "userName", StartIndex: ptr(1400)},
+		{Filter: fmt.Sprintf("groups.value eq %q", everybody)},
+		{Filter: `emails.value sw "u" and displayName sw "U"`},
 	} {
 		q, err := search.Parse(nil, p, schema.User)
 		if err != nil {

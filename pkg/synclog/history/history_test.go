@@ -152,7 +152,7 @@ var alike = cmp.Options{cmpopts.IgnoreUnexported(synclog.Entry{}), cmpopts.Ignor
 // TestList folds what a recorder wrote into a real stream.
 func TestList(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	server, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), StoreLimit: 256 << 20, Logger: quiet})
 	if err != nil {
@@ -387,7 +387,7 @@ func TestPlace(t *testing.T) {
 
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come about within 10 s")

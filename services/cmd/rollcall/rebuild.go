@@ -9,10 +9,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/readmodel"

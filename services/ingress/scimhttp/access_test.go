@@ -28,7 +28,9 @@ func TestAllowlist(t *testing.T) {
 		method, path string
 		body         any
 	}{
-		{http.MethodGet, "/Users", nil}, {http.MethodPost, "/Users", userBody("ada")}, {http.MethodGet, "/ServiceProviderConfig", nil},
+		{http.MethodGet, "/Users", nil},
+		{http.MethodPost, "/Users", userBody("ada")},
+		{http.MethodGet, "/ServiceProviderConfig", nil},
 		{http.MethodPost, "/Bulk", map[string]any{}},
 	} {
 		a := d.do(t, c.method, c.path, c.body)
