@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
 )
@@ -11,6 +12,7 @@ type domainCmd struct {
 
 	List   domainListCmd   `cmd:"" help:"List an organization's domains."`
 	Create domainCreateCmd `cmd:"" help:"Register one."`
+	Verify domainVerifyCmd `cmd:"" help:"Look for its TXT record now."`
 	Delete domainDeleteCmd `cmd:"" help:"Take one away."`
 }
 
@@ -55,6 +57,28 @@ func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error
 			return err
 		}
 		return show(s, out, r.GetDomain(), domainColumns)
+	})
+}
+
+type domainVerifyCmd struct {
+	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	Domain       string `arg:"" help:"Id of the domain (dom_…)."`
+}
+
+// Run has the server look for the domain's TXT record. It fails if the record is
+// not there, so that a script can wait for it.
+func (c *domainVerifyCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.domains().VerifyDomain(ctx, &domains.VerifyDomainRequest{
+			Identities: &domains.VerifyDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
+		})
+		if err != nil {
+			return err
+		}
+		if !r.GetVerified() {
+			return fmt.Errorf("%s is not verified: its TXT record is not there yet (rollcall domain list shows what it has to be)", c.Domain)
+		}
+		return done(s, out, "%s is verified.", c.Domain)
 	})
 }
 

@@ -151,6 +151,10 @@ func (s *Server) webhooks() rollcallv1connect.WebhookEndpointServiceClient {
 	return rollcallv1connect.NewWebhookEndpointServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) replays() rollcallv1connect.WebhookReplayServiceClient {
+	return rollcallv1connect.NewWebhookReplayServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) clients() rollcallv1connect.ApiClientServiceClient {
 	return rollcallv1connect.NewApiClientServiceClient(s.http, s.URL, s.options())
 }

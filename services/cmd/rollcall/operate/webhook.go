@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"strconv"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -11,7 +10,7 @@ type webhookCmd struct {
 	Server
 
 	List       webhookListCmd       `cmd:"" help:"List endpoints, the oldest first."`
-	Get        webhookGetCmd        `cmd:"" help:"Show one."`
+	Get        webhookGetCmd        `cmd:"" help:"Show one, and how its receiver fares."`
 	Create     webhookCreateCmd     `cmd:"" help:"Add one and show its signing secret once."`
 	Update     webhookUpdateCmd     `cmd:"" help:"Change what is given."`
 	Enable     webhookEnableCmd     `cmd:"" help:"Send to it."`
@@ -19,6 +18,11 @@ type webhookCmd struct {
 	Delete     webhookDeleteCmd     `cmd:"" help:"Delete one. Pending deliveries end with it."`
 	Secret     webhookSecretCmd     `cmd:"" help:"Signing secrets."`
 	Deliveries webhookDeliveriesCmd `cmd:"" help:"List what was sent to an endpoint, the newest first."`
+	Attempts   webhookAttemptsCmd   `cmd:"" help:"Show the attempts of one delivery."`
+	Replay     webhookReplayCmd     `cmd:"" help:"Send again, or for the first time what an endpoint never got."`
+	Test       webhookTestCmd       `cmd:"" help:"Send a test event to one endpoint."`
+	Tail       webhookTailCmd       `cmd:"" help:"Show attempts as they are made."`
+	Listen     webhookListenCmd     `cmd:"" help:"Receive webhooks on this machine, verify and print them."`
 }
 
 var endpointColumns = []column[*rollcallv1.WebhookEndpoint]{
@@ -74,7 +78,25 @@ func (c *webhookGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		if err != nil {
 			return err
 		}
-		return show(s, out, r.GetEndpoint(), endpointColumns)
+		if s.JSON {
+			return show(s, out, r, nil)
+		}
+		if err := show(s, out, r.GetEndpoint(), endpointColumns); err != nil || r.GetHealth() == nil {
+			return err
+		}
+		return show(s, out, r.GetHealth(), healthColumns)
+	})
+}
+
+type webhookTestCmd struct{ endpoint }
+
+// Run sends a test event.
+func (c *webhookTestCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		if _, err := s.webhooks().TestWebhookEndpoint(ctx, &rollcallv1.TestWebhookEndpointRequest{Id: c.Endpoint}); err != nil {
+			return err
+		}
+		return done(s, out, "A test event is on its way to %s.", c.Endpoint)
 	})
 }
 
@@ -166,42 +188,5 @@ func (c *webhookRotateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 			return err
 		}
 		return showSecret(s, out, r, r.GetEndpoint(), endpointColumns, signingSecret, r.GetSecret())
-	})
-}
-
-type webhookDeliveriesCmd struct {
-	endpoint
-	Limit
-}
-
-var deliveryColumns = []column[*rollcallv1.Delivery]{
-	{"ID", (*rollcallv1.Delivery).GetId},
-	{"EVENT", (*rollcallv1.Delivery).GetEventId},
-	{"TYPE", (*rollcallv1.Delivery).GetEventType},
-	{"STATUS", (*rollcallv1.Delivery).GetStatus},
-	{"ATTEMPTS", func(d *rollcallv1.Delivery) string { return strconv.Itoa(int(d.GetAttempts())) }},
-	{"LAST", func(d *rollcallv1.Delivery) string { return when(d.GetLastAttemptTime()) }},
-	{"ANSWER", func(d *rollcallv1.Delivery) string {
-		if code := d.GetLastStatusCode(); code != 0 {
-			return strconv.Itoa(int(code))
-		}
-		return d.GetLastError()
-	}},
-	{"NEXT", func(d *rollcallv1.Delivery) string { return when(d.GetNextAttemptTime()) }},
-}
-
-// Run lists deliveries.
-func (c *webhookDeliveriesCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		var all []*rollcallv1.Delivery
-		err := c.pages(most, func(size int, token string) (string, int, error) {
-			r, err := s.webhooks().ListDeliveries(ctx, &rollcallv1.ListDeliveriesRequest{EndpointId: c.Endpoint, PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
-			all = append(all, r.GetDeliveries()...)
-			return r.GetNextPageToken(), len(r.GetDeliveries()), err
-		})
-		if err != nil {
-			return err
-		}
-		return list(s, out, all, deliveryColumns)
 	})
 }
