@@ -66,14 +66,27 @@ func (s *syncLogService) ListSyncLogEntries(ctx context.Context, r *rollcallv1.L
 	for i := range p.Entries {
 		res.Entries = append(res.Entries, syncLogMessage(r.GetOrganizationId(), &p.Entries[i]))
 	}
-	return res, s.hint(ctx, r.GetOrganizationId(), p.Entries, res.Entries)
+	return res, s.hint(ctx, r.GetOrganizationId(), r.GetDirectoryId(), p.Entries, res.Entries)
 }
 
-// hint says of refusals whose cause is gone what to do now.
-func (s *syncLogService) hint(ctx context.Context, org string, entries []synclog.Entry, messages []*rollcallv1.SyncLogEntry) error {
+// hint says of a directory's refusals whose cause is gone what to do now.
+func (s *syncLogService) hint(ctx context.Context, org, dir string, entries []synclog.Entry, messages []*rollcallv1.SyncLogEntry) error {
 	return s.core.read(ctx, func(v directory.View) error {
+		row, ok, err := directory.Get[*directory.Directory](v, directory.Make(directory.TableDirectory, dir))
+		if err != nil || !ok {
+			return err // one that was deleted a moment ago has nothing to hint at
+		}
 		for i, e := range entries {
-			if e.Subject == "" || e.Cause != directory.DomainNotRegistered && e.Cause != directory.DomainNotVerified {
+			switch e.Cause {
+			case directory.DomainNotRegistered, directory.DomainNotVerified, directory.NoAddress:
+			default:
+				continue
+			}
+			if row.Policy.DomainPolicy != directory.DomainPolicyEnforce {
+				messages[i].Hint = "The directory takes users of any domain by now: have the identity provider provision this user again."
+				continue
+			}
+			if e.Subject == "" {
 				continue
 			}
 			ok, err := directory.DomainAdmits(v, org, e.Subject)

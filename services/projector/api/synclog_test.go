@@ -19,6 +19,7 @@ import (
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1/rollcallv1connect"
+	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 	"github.com/rollcallhq/rollcall/pkg/synclog/history"
 )
@@ -192,6 +193,46 @@ func TestSyncLog_pages(t *testing.T) {
 	}
 	if got := strings.Join(ids, " "); got != "req-4 req-3 req-2 req-1 req-0" {
 		t.Errorf("listed %s", got)
+	}
+}
+
+// TestSyncLog_hints follows refusals for the domain of an address while the
+// directory's policy and the organization's domains change.
+func TestSyncLog_hints(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	org := s.organization(t, "Acme")
+	dir := s.directory(t, org)
+	base := "/api/v1/organizations/" + org
+	refusal := func(n int, cause, subject string) synclog.Entry {
+		e := refused(n)
+		e.Cause, e.Subject = cause, subject
+		return e
+	}
+	s.requests.tell(org, dir, nil, refusal(0, directory.DomainNotRegistered, "later.example"), refusal(1, directory.DomainNotVerified, "never.example"),
+		refusal(2, directory.NoAddress, ""), refusal(3, "uniqueness", ""))
+	const none, registered, anyDomain = "", "The domain later.example is registered", "The directory takes users of any domain"
+	for _, step := range []struct {
+		method, path, body string
+		want               [4]string // by entry, how its hint begins
+	}{
+		{"PATCH", "/directories/" + dir + "/policy", `{"domain_policy":"ENFORCE"}`, [4]string{none, none, none, none}},
+		{"PATCH", "/directories/" + dir + "/policy", `{"domain_policy":"OFF"}`, [4]string{anyDomain, anyDomain, anyDomain, none}},
+		{"PATCH", "/directories/" + dir + "/policy", `{"domain_policy":"ENFORCE"}`, [4]string{none, none, none, none}},
+		{"POST", "/domains", `{"domain":"later.example","domain_type":"ORGANIZATION_DOMAIN"}`, [4]string{registered, none, none, none}},
+		{"PATCH", "/directories/" + dir + "/policy", `{"domain_policy":"OFF"}`, [4]string{anyDomain, anyDomain, anyDomain, none}},
+	} {
+		s.ok(t, 200, step.method, base+step.path, step.body)
+		entries := items(s.ok(t, 200, "GET", base+"/directories/"+dir+"/sync_log", ""), "entries")
+		if len(entries) != len(step.want) {
+			t.Fatalf("%d entries are listed, want %d", len(entries), len(step.want))
+		}
+		for i, e := range entries { // the newest first
+			n := len(entries) - 1 - i
+			if got, want := str(e, "hint"), step.want[n]; (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+				t.Errorf("after %s %s entry %d hints %q, want %q", step.path, step.body, n, got, want)
+			}
+		}
 	}
 }
 
