@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,10 +20,11 @@ import (
 // rabbit is a RabbitMQ server: an ordinary process on loopback, with its files in
 // a folder of the test.
 type rabbit struct {
-	t          *testing.T
-	path, dir  string
-	port, dist int
-	cmd        *exec.Cmd
+	t         *testing.T
+	path, dir string
+	// For clients, for other nodes, and for Erlang's port mapper.
+	port, dist, mapper int
+	cmd                *exec.Cmd
 }
 
 // newRabbit finds the server that the system's package installs.
@@ -37,17 +37,8 @@ func newRabbit(t *testing.T) *rabbit {
 		}
 		t.Skip("RabbitMQ is not installed (apt-get install rabbitmq-server); REQUIRE_RABBITMQ=1 makes this a failure")
 	}
-	return &rabbit{t: t, path: path, dir: t.TempDir(), port: freePort(t), dist: freePort(t)}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
+	ports := reservePorts(t, 3)
+	return &rabbit{t: t, path: path, dir: t.TempDir(), port: ports[0], dist: ports[1], mapper: ports[2]}
 }
 
 func (r *rabbit) start() {
@@ -73,7 +64,7 @@ func (r *rabbit) start() {
 		"RABBITMQ_BASE="+r.dir, "RABBITMQ_MNESIA_BASE="+filepath.Join(r.dir, "db"), "RABBITMQ_LOG_BASE="+filepath.Join(r.dir, "log"),
 		"RABBITMQ_LOGS=-", "RABBITMQ_CONFIG_FILE="+filepath.Join(r.dir, "rabbitmq"), "RABBITMQ_ENABLED_PLUGINS_FILE="+filepath.Join(r.dir, "plugins"),
 		"RABBITMQ_CONF_ENV_FILE="+filepath.Join(r.dir, "none"), "RABBITMQ_PID_FILE="+filepath.Join(r.dir, "pid"),
-		"ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprintf("ERL_EPMD_PORT=%d", r.dist+1),
+		"ERL_EPMD_ADDRESS=127.0.0.1", fmt.Sprintf("ERL_EPMD_PORT=%d", r.mapper),
 		`RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1}`,
 	)
 	if err := r.cmd.Start(); err != nil {
@@ -104,7 +95,7 @@ func (r *rabbit) stop() {
 	// Erlang's port mapper is a daemon of its own, on a port of this server's. It
 	// refuses to end until it has noticed that the server is gone.
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) { // between tries
-		out, err := exec.Command("epmd", "-port", strconv.Itoa(r.dist+1), "-kill").CombinedOutput() //nolint:noctx // ends at once
+		out, err := exec.Command("epmd", "-port", strconv.Itoa(r.mapper), "-kill").CombinedOutput() //nolint:noctx // ends at once
 		if errors.Is(err, exec.ErrNotFound) || bytes.Contains(out, []byte("Killed")) || bytes.Contains(out, []byte("Cannot connect")) {
 			return
 		}
