@@ -50,6 +50,7 @@ func TestAttack_calls(t *testing.T) {
 	mallory := tokenOf(t, clientOf(t, s, map[string]any{"name": "mallory", "scopes": []string{"read", "write"}, "organization_id": m.Organization}))
 	reader := tokenOf(t, clientOf(t, s, map[string]any{"name": "reader", "scopes": []string{"read"}}))
 	operator := tokenOf(t, s.API)
+	expired := outdated(t, s, operator)
 
 	rotated := clientOf(t, s, map[string]any{"name": "rotated", "scopes": []string{"read", "write", "admin"}})
 	revoked := tokenOf(t, rotated)
@@ -77,7 +78,7 @@ func TestAttack_calls(t *testing.T) {
 		}
 		for what, token := range map[string]string{
 			"no token": "", "a token of nobody": "x.y.z", "a token of a secret that was replaced": revoked, "a token of a client that was deleted": deleted,
-			"half a token": operator[:len(operator)-8],
+			"half a token": operator[:len(operator)-8], "a token that has run out": expired,
 		} {
 			attack(what, token, theirs, "unauthenticated")
 		}
