@@ -3,6 +3,7 @@ package announce_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -245,7 +246,7 @@ func count(as []announce.Announcement) map[public.Type]int {
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, directory.FanoutBatch, directory.FanoutBatch + 1, 2*directory.FanoutBatch + 3} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			s := newStage(t, directory.DeactivationDeletes)
 			var users []string

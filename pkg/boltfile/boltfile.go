@@ -14,6 +14,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 var (
@@ -73,7 +74,7 @@ func classify(path string, err error) error {
 	_, refused := errors.AsType[*os.PathError](err)
 	_, errno := errors.AsType[syscall.Errno](err)
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return fmt.Errorf("%w: %s", ErrLocked, path)
 	case refused, errno:
 		return err

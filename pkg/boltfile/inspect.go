@@ -50,7 +50,7 @@ func inspect(path string) error {
 		return classify(path, err)
 	}
 	defer func() { _ = db.Close() }()
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the file that was just opened as a store
 	if err != nil {
 		return err
 	}

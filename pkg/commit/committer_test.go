@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -244,7 +245,7 @@ func TestTooLarge(t *testing.T) {
 	for i := range 3 {
 		state := directorytest.User(fmt.Sprintf("u%d@acme.example", i))
 		state.Attributes = fmt.Appendf(nil, `{"userName":"u%d@acme.example","title":%q}`, i, strings.Repeat("x", 3<<20))
-		wg.Go(func() { o.do(t, fmt.Sprint(i), directory.CreateUser{Scope: s, State: state}) })
+		wg.Go(func() { o.do(t, strconv.Itoa(i), directory.CreateUser{Scope: s, State: state}) })
 	}
 	wg.Wait()
 	o.agree(t, read(t, log))
@@ -309,7 +310,7 @@ func TestClock(t *testing.T) {
 	o := own(t, log, func() time.Time { n++; return times[n%len(times)] })
 	s := o.prepare(t)
 	for i := range 10 {
-		o.do(t, fmt.Sprint(i), user(s, fmt.Sprintf("u%d", i)))
+		o.do(t, strconv.Itoa(i), user(s, fmt.Sprintf("u%d", i)))
 	}
 	o.agree(t, read(t, log)) // which checks that they rise
 	for _, e := range logtest.Read(t, log, eventlog.Position{}) {

@@ -30,7 +30,7 @@ func chunksOf(rows Table) Table {
 func Seek(v View, rows Table, dir string, position uint64) (after Key, skip uint64, err error) {
 	after, skip = Make(rows, dir)+"\xff", position
 	err = v.Scan(Make(chunksOf(rows), dir), "", func(k Key, r Row) bool {
-		c := r.(*Chunk)
+		c := r.(*Chunk) //nolint:errcheck // the table says what its rows are
 		if skip < c.Rows {
 			after = Make(rows, dir, k.Last()).before()
 			return false
@@ -47,7 +47,7 @@ func (k Key) before() Key { return Key(strings.TrimSuffix(string(k), sep)) }
 // chunk finds the chunk that counts an id, empty if there is none.
 func chunk(v View, t Table, dir, id string) (k Key, c *Chunk, err error) {
 	err = v.ScanBack(Make(t, dir), Make(t, dir, id)+"\x01", func(found Key, r Row) bool {
-		k, c = found, r.(*Chunk)
+		k, c = found, r.(*Chunk) //nolint:errcheck // the table says what its rows are
 		return false
 	})
 	return k, c, err

@@ -1,7 +1,6 @@
 package directory_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -122,7 +121,7 @@ func TestChunkIsStored(t *testing.T) {
 			t.Errorf("%v %s", err, d)
 		}
 		if _, err := directory.DecodeRow(k, b[:1]); err == nil {
-			t.Errorf("%s reads as a chunk", fmt.Sprint(b[:1]))
+			t.Errorf("%v reads as a chunk", b[:1])
 		}
 	}
 }

@@ -218,7 +218,7 @@ func decodeUser(b []byte) (Row, error) {
 	}
 	u.UserName, u.ExternalID, u.DisplayName = t.next(), t.next(), t.next()
 	u.Active, u.Address = r.Bool(), t.next()
-	if n := min(r.Uvarint(), uint64(r.Len())); n > 0 {
+	if n := min(r.Uvarint(), uint64(r.Len())); n > 0 { //nolint:gosec // a length
 		u.Emails = make([]string, 0, min(n, 8))
 		for range n {
 			u.Emails = append(u.Emails, t.next())

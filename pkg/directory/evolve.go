@@ -360,7 +360,7 @@ func foldDirectoryDeleted(f *folding) error {
 	}
 	return f.view.Scan(Make(TableDirectorySecret, id), "", func(k Key, r Row) bool {
 		f.drop(k)
-		f.drop(Make(TableSecret, string(r.(Ref))))
+		f.drop(Make(TableSecret, string(r.(Ref)))) //nolint:errcheck // the table says what its rows are
 		return true
 	})
 }

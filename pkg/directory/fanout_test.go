@@ -3,6 +3,7 @@ package directory_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -53,14 +54,11 @@ func writes(t *rapid.T, w *directorytest.World, s directory.Scope, group string,
 }
 
 func members(verb string, ids ...string) patch.Request {
-	list := ""
+	list := make([]string, len(ids))
 	for i, id := range ids {
-		if i > 0 {
-			list += ","
-		}
-		list += fmt.Sprintf(`{"value":%q}`, id)
+		list[i] = fmt.Sprintf(`{"value":%q}`, id)
 	}
-	r, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":%q,"path":"members","value":[%s]}]}`, verb, list))
+	r, err := patch.Parse(nil, patch.Group, fmt.Appendf(nil, `{"Operations":[{"op":%q,"path":"members","value":[%s]}]}`, verb, strings.Join(list, ",")))
 	if err != nil {
 		panic(err)
 	}

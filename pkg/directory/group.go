@@ -89,7 +89,7 @@ func (c CreateGroup) decide(d *decision) error {
 	if err := w.add(c.Members); err != nil {
 		return err
 	}
-	if g, err = d.changeAll(dir, g, s, w); err != nil {
+	if _, err = d.changeAll(dir, g, s, w); err != nil {
 		return err
 	}
 	names, err := former(d.view, dir.ID, previous)

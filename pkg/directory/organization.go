@@ -98,7 +98,7 @@ func (c DeleteOrganization) decide(d *decision) error {
 	}
 	var domains []*Domain
 	if err := d.view.Scan(Make(TableDomain, o.ID), "", func(_ Key, r Row) bool {
-		domains = append(domains, r.(*Domain))
+		domains = append(domains, r.(*Domain)) //nolint:errcheck // the table says what its rows are
 		return true
 	}); err != nil {
 		return err

@@ -1,7 +1,7 @@
 package directory
 
 import (
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -12,7 +12,7 @@ func TestSieve(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 1000, 1024, 50_000} {
 		s := newSieve(n / sieveGrowth)
-		key := func(i int) Key { return Make(TableUser, "dir_1", fmt.Sprint(i)) }
+		key := func(i int) Key { return Make(TableUser, "dir_1", strconv.Itoa(i)) }
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for i := range n {

@@ -112,7 +112,7 @@ func (k *Keeper) keep(ctx context.Context, key string, rev uint64, work func(con
 				continue // one unanswered renewal is no loss yet
 			}
 			cancel()
-			<-done
+			<-done              //nolint:errcheck // the renewal is what failed
 			k.release(ctx, key) // told to end in the middle of a renewal, it may still hold
 			return fmt.Errorf("renew: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func put(t *testing.T, js jetstream.JetStream, n int, typ public.Type, org, dir 
 		Subject: "events." + dash(org) + "." + dash(dir) + "." + string(typ), Data: body,
 		Header: nats.Header{
 			public.HeaderEventID: {number.ID()}, public.HeaderEventType: {string(typ)}, public.HeaderOrganization: {org},
-			public.HeaderNumber: {fmt.Sprint(uint64(number))},
+			public.HeaderNumber: {strconv.FormatUint(uint64(number), 10)},
 		},
 	})
 	must(t, err)

@@ -135,7 +135,7 @@ func (s *Snapshot) ScanBack(prefix, before directory.Key, yield func(directory.K
 	case bound[0] < prefix[0]:
 		return nil
 	default:
-		if k, v = c.Seek([]byte(bound[1:])); k == nil {
+		if k, _ = c.Seek([]byte(bound[1:])); k == nil {
 			k, v = c.Last()
 		} else {
 			k, v = c.Prev()

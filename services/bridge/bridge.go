@@ -157,7 +157,7 @@ func (b *Bridge) stop() error {
 		return nil
 	}
 	err := b.router.Close()
-	_ = <-b.done // Run's own end says nothing that Close does not
+	<-b.done //nolint:errcheck // Run's own end says nothing that Close does not
 	b.nc.Close()
 	b.sender.close()
 	return err

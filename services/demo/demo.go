@@ -44,7 +44,7 @@ type Progress struct {
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	roll := mathrand.New(mathrand.NewPCG(cfg.Seed, 0)) //nolint:gosec // a plan that can be repeated
 	changes := makePlan(roll.IntN, cfg.Users, cfg.Groups, cfg.Users)
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // nobody sets another
 	transport.MaxIdleConnsPerHost = cfg.Concurrency + 1
 	defer transport.CloseIdleConnections()
 	s := &setup{api: &client{

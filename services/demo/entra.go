@@ -24,7 +24,7 @@ func (e *entraClient) greet(ctx context.Context) error {
 }
 
 func (e *entraClient) play(ctx context.Context, c change) (string, time.Time, error) {
-	switch c.kind {
+	switch c.kind { //nolint:exhaustive // Entra ID never sends the others
 	case joinUser:
 		return e.join(ctx, c)
 	case changeUser:

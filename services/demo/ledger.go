@@ -128,8 +128,8 @@ func (l *ledger) note(format string, nth int, args ...any) {
 }
 
 // state tells how far things are, and when something last happened.
-func (l *ledger) state() (expected, verified, open int, last time.Time) {
+func (l *ledger) state() (verified, open int, last time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.expected, l.verified, len(l.open), l.last
+	return l.verified, len(l.open), l.last
 }

@@ -23,7 +23,7 @@ func (o *oktaClient) greet(ctx context.Context) error {
 }
 
 func (o *oktaClient) play(ctx context.Context, c change) (string, time.Time, error) {
-	switch c.kind {
+	switch c.kind { //nolint:exhaustive // Okta never sends the others
 	case joinUser:
 		return o.join(ctx, c)
 	case changeUser:

@@ -85,7 +85,7 @@ func (p *player) tellProgress(f func(Progress)) (stop func()) {
 		webhooks += len(c.wants)
 	}
 	tell := func() {
-		_, verified, _, _ := p.ledger.state()
+		verified, _, _ := p.ledger.state()
 		f(Progress{Sent: int(p.sent.Load()), Changes: len(p.changes), Verified: verified, Webhooks: webhooks})
 	}
 	quit, done := make(chan struct{}), make(chan struct{})

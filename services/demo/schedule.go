@@ -94,7 +94,7 @@ func await(ctx context.Context, l *ledger, timeout time.Duration) error {
 	defer tick.Stop()
 	deadline := time.Now().Add(timeout)
 	for {
-		_, _, open, last := l.state()
+		_, open, last := l.state()
 		now := time.Now()
 		switch {
 		case open == 0 && now.Sub(last) >= settle:

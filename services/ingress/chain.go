@@ -97,7 +97,7 @@ func (i *Ingress) forwardChain(ctx context.Context, links []commit.Link, stopAft
 	// Answers that follow come from this process's replica.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(i.running, cancel)()
+	defer context.AfterFunc(i.running, cancel)() //nolint:contextcheck // Stop ends it, too
 	if err := i.replica.Wait(ctx, seq); err != nil {
 		err = fault.Wrap(fault.Unavailable, err, "The change is stored, but this server is still catching up. Try again.")
 		for n := range answers {

@@ -171,7 +171,7 @@ func (i *Ingress) follow(ctx context.Context, pause <-chan chan struct{}) {
 		select {
 		case <-ctx.Done():
 			stop()
-			<-done
+			<-done //nolint:errcheck // it was told to end
 			return
 		case err := <-done:
 			stop()
@@ -181,7 +181,7 @@ func (i *Ingress) follow(ctx context.Context, pause <-chan chan struct{}) {
 			return
 		case resume = <-pause:
 			stop()
-			<-done
+			<-done //nolint:errcheck // it was told to end
 		}
 		select {
 		case <-resume:

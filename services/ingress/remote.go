@@ -157,7 +157,7 @@ func (i *Ingress) forward(ctx context.Context, r directory.Request) (commit.Resu
 	// until Stop.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(i.running, cancel)()
+	defer context.AfterFunc(i.running, cancel)() //nolint:contextcheck // Stop ends it, too
 	if err := i.replica.Wait(ctx, res.Seq); err != nil {
 		return res, fault.Wrap(fault.Unavailable, err, "The change is stored, but this server is still catching up. Try again.")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,7 +95,7 @@ func TestPoison(t *testing.T) {
 	poison := w.Log[from]
 	poison = events.Event{
 		Type: poison.Type, ID: poison.ID, At: poison.At, Actor: poison.Actor, Organization: poison.Organization, Directory: poison.Directory,
-		Resource: "diruser_" + fmt.Sprint(poison.ID), Revision: 1, Payload: json.RawMessage(`{"active":`),
+		Resource: "diruser_" + strconv.FormatUint(poison.ID, 10), Revision: 1, Payload: json.RawMessage(`{"active":`),
 	}
 	w.Must(t, directory.CreateUser{Scope: w.scope, State: directorytest.User("after@acme.example")})
 	list := append([]events.Event{w.Log[from], poison}, w.Log[from+1:]...)

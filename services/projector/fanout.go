@@ -73,7 +73,7 @@ func (p *Projector) fanouts() ([]*directory.Fanout, error) {
 	defer func() { _ = snap.Close() }()
 	var jobs []*directory.Fanout
 	err = snap.Scan(directory.Make(directory.TableFanout), "", func(_ directory.Key, r directory.Row) bool {
-		jobs = append(jobs, r.(*directory.Fanout))
+		jobs = append(jobs, r.(*directory.Fanout)) //nolint:errcheck // the table says what its rows are
 		return true
 	})
 	return jobs, err

@@ -275,7 +275,7 @@ func (p *Projector) environmentID() (string, error) {
 	defer func() { _ = snap.Close() }()
 	var id string
 	err = snap.Scan(directory.Make(directory.TableEnvironment), "", func(_ directory.Key, r directory.Row) bool {
-		id = r.(*directory.Environment).ID
+		id = r.(*directory.Environment).ID //nolint:errcheck // the table says what its rows are
 		return false
 	})
 	if err == nil && id != "" {

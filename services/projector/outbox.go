@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -46,9 +47,9 @@ func (m *message) nats() *nats.Msg {
 			public.HeaderEventID:      {m.number.ID()},
 			public.HeaderEventType:    {string(m.typ)},
 			public.HeaderOrganization: {m.organization},
-			public.HeaderLogSeq:       {fmt.Sprint(m.seq)},
-			public.HeaderLogOrdinal:   {fmt.Sprint(m.ordinal)},
-			public.HeaderNumber:       {fmt.Sprint(uint64(m.number))},
+			public.HeaderLogSeq:       {strconv.FormatUint(m.seq, 10)},
+			public.HeaderLogOrdinal:   {strconv.FormatUint(m.ordinal, 10)},
+			public.HeaderNumber:       {strconv.FormatUint(uint64(m.number), 10)},
 		},
 		Data: m.body,
 	}

@@ -113,7 +113,7 @@ func acknowledged(m *nats.Msg) (uint64, error) {
 
 func refusal(err error) error {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		switch api.ErrorCode {
+		switch api.ErrorCode { //nolint:exhaustive // all others are what they say
 		case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 			return fmt.Errorf("%w: %w", errExpectation, err)
 		}

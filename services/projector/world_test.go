@@ -202,7 +202,7 @@ func (w *world) want(t *testing.T) []message {
 						Subject: projector.Subject(a.Organization, a.Directory, a.Type), Body: string(body),
 						Header: map[string]string{
 							public.HeaderEventID: a.Number.ID(), public.HeaderEventType: string(a.Type), public.HeaderOrganization: a.Organization,
-							public.HeaderLogSeq: fmt.Sprint(e.Position.Seq), public.HeaderLogOrdinal: fmt.Sprint(ordinal), public.HeaderNumber: fmt.Sprint(uint64(a.Number)),
+							public.HeaderLogSeq: strconv.FormatUint(e.Position.Seq, 10), public.HeaderLogOrdinal: strconv.FormatUint(ordinal, 10), public.HeaderNumber: strconv.FormatUint(uint64(a.Number), 10),
 						},
 					})
 				}

@@ -3,6 +3,7 @@ package search_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -25,7 +26,7 @@ func BenchmarkScan(b *testing.B) {
 			"phoneNumbers": []any{map[string]any{"value": "+1-202-555-0100", "type": "work"}},
 			"addresses":    []any{map[string]any{"type": "work", "streetAddress": "1 Main Street", "locality": "Springfield", "region": "IL", "postalCode": "62701", "country": "US"}},
 			schema.EnterpriseURN: map[string]any{
-				"employeeNumber": fmt.Sprint(i), "department": "Engineering", "division": "R&D", "costCenter": "4711",
+				"employeeNumber": strconv.Itoa(i), "department": "Engineering", "division": "R&D", "costCenter": "4711",
 			},
 		}
 		w.Must(b, directory.CreateUser{Scope: s, State: directorytest.User(fmt.Sprintf("u%d@acme.example", i), more)})

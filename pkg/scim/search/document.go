@@ -35,13 +35,13 @@ type wanted struct {
 
 // want adds what a path leads to.
 func (r *reader) want(a attribute) {
-	switch name := a.member(); {
-	case name == "id":
+	switch name := a.member(); name {
+	case "id":
 		r.id = true
-	case name == "meta":
+	case "meta":
 		r.meta = true
 		r.version = r.version || a.sub == "" || a.sub == "version"
-	case name == "schemas":
+	case "schemas":
 		r.schemas = true
 	default:
 		i := slices.IndexFunc(r.members, func(w wanted) bool { return w.name == name })

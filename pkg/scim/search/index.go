@@ -1,6 +1,7 @@
 package search
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -69,9 +70,9 @@ func (x *index) read(dir string, k directory.Key, row directory.Row) (e entry) {
 }
 
 // scan yields the entries that may fulfil a comparison, in the order of their
-// values; sure says that one does. ok is false if the index knows nothing of the
-// operator.
-func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yield func(e entry, sure bool) bool) (ok bool, err error) {
+// values; sure says that one does. The planner asks only for operators that an
+// index knows; any other is an error.
+func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yield func(e entry, sure bool) bool) error {
 	w := x.form(want)
 	sure := !strings.ContainsAny(w, "\x00\x01")
 	from := directory.Make(x.table, dir)
@@ -95,9 +96,9 @@ func (x *index) scan(v directory.View, dir string, op filter.Op, want string, yi
 	case filter.LessOrEqual:
 		holds = func(s string) bool { return s <= w }
 	default:
-		return false, nil
+		return fmt.Errorf("search: an index cannot answer the operator %v", op)
 	}
-	return true, v.Scan(from, "", func(k directory.Key, row directory.Row) bool {
+	return v.Scan(from, "", func(k directory.Key, row directory.Row) bool {
 		e := x.read(dir, k, row)
 		odd := strings.Contains(e.value, escaped)
 		if holds != nil && !odd && !holds(e.value) {

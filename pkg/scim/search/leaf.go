@@ -48,7 +48,7 @@ func (p *planner) byIndex(x *index, op filter.Op, want string) *access {
 		exact: true,
 		walks: op != filter.Equal && op != filter.StartsWith,
 		find: func(yield func(uint64, bool) bool) error {
-			_, err := x.scan(p.view, p.dir, op, want, func(e entry, sure bool) bool {
+			err := x.scan(p.view, p.dir, op, want, func(e entry, sure bool) bool {
 				id, ok := number(p.target.rows, e.id)
 				return !ok || yield(id, sure)
 			})

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// DefaultCount is how many resources a page has if the client does not say;
-	// MaxCount is how many it has at most.
+	// DefaultCount is how many resources a page has if the client does not say.
 	DefaultCount = 100
-	MaxCount     = 500
+	// MaxCount is how many resources a page has at most.
+	MaxCount = 500
 	// MaxSorted is the last position that index paging reaches in an order that
 	// no index has. Cursors go on behind it.
 	MaxSorted = 50_000

@@ -267,7 +267,7 @@ func (r *runner) valueless(s *source, x *index, at position, resumed, back bool)
 	}
 	if s.plan.all {
 		n := 0
-		if _, err := x.scan(r.in.View, r.in.Scope.Directory, filter.Present, "", func(entry, bool) bool {
+		if err := x.scan(r.in.View, r.in.Scope.Directory, filter.Present, "", func(entry, bool) bool {
 			n++
 			return true
 		}); err != nil || n >= s.count {

@@ -78,7 +78,7 @@ func (c *bridgeCmd) Validate() error {
 	if c.BridgeTo == "" {
 		return errors.New("--bridge-to is required: the broker to forward events to")
 	}
-	return c.httpFlags.validate()
+	return c.validate()
 }
 
 // Help is called by kong.

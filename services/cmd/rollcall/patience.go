@@ -19,7 +19,7 @@ func patiently(ctx context.Context, log *slog.Logger, what string, try func(cont
 			return err
 		}
 		if !said {
-			log.Warn("waiting for "+what, "error", err)
+			log.Warn("what is needed is not there yet; waiting for it", "waiting_for", what, "error", err)
 			said = true
 		}
 		select {

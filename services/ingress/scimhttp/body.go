@@ -37,7 +37,7 @@ func (r *request) read() ([]byte, error) {
 		return nil, fault.Wrap(fault.Invalid, err, "The body could not be read to its end.").Because(fault.InvalidSyntax)
 	}
 	if len(b) > largeBody && !r.holds {
-		if err := r.h.large.enter(r.Request().Context(), roomWithin); err != nil {
+		if err := r.h.large.enter(r.Request().Context()); err != nil {
 			return nil, err
 		}
 		r.holds = true

@@ -388,6 +388,6 @@ func TestLargeBodies(t *testing.T) {
 	large := strings.Repeat("x", 100<<10)
 	for i := range 10 {
 		d.want(t, 400, "POST", "/Users", object{"schemas": []any{userURN}, "displayName": large})
-		d.want(t, 201, "POST", "/Users", with(userBody(fmt.Sprint("u", i)), object{"externalId": fmt.Sprint(i), "urn:example:left:out": large}))
+		d.want(t, 201, "POST", "/Users", with(userBody(fmt.Sprint("u", i)), object{"externalId": strconv.Itoa(i), "urn:example:left:out": large}))
 	}
 }

@@ -25,15 +25,15 @@ type room chan struct{}
 func newRoom() room { return make(room, largeBodies) }
 
 // enter waits for a place. The caller gives it back with leave once it needs the
-// body no more. Without a place in time it is a fault of kind Unavailable, so
+// body no more. Without a place within roomWithin it is a fault of kind Unavailable, so
 // that the provider tries again.
-func (m room) enter(ctx context.Context, within time.Duration) error {
+func (m room) enter(ctx context.Context) error {
 	select {
 	case m <- struct{}{}:
 		return nil
 	default:
 	}
-	t := time.NewTimer(within)
+	t := time.NewTimer(roomWithin)
 	defer t.Stop()
 	select {
 	case m <- struct{}{}:

@@ -2,9 +2,9 @@ package api_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +73,7 @@ func (s *eventStream) put(n int, typ public.Type, org string, data any) string {
 		subject = "events.-.-." + string(typ)
 	}
 	must(s.open().PublishMsg(s.t.Context(), &nats.Msg{Subject: subject, Data: body, Header: nats.Header{
-		public.HeaderEventID: {number.ID()}, public.HeaderEventType: {string(typ)}, public.HeaderOrganization: {org}, public.HeaderNumber: {fmt.Sprint(uint64(number))},
+		public.HeaderEventID: {number.ID()}, public.HeaderEventType: {string(typ)}, public.HeaderOrganization: {org}, public.HeaderNumber: {strconv.FormatUint(uint64(number), 10)},
 	}}))
 	return number.ID()
 }

@@ -175,7 +175,7 @@ func (s *roleService) list(ctx context.Context, org, include string) (list []*ro
 // DeleteRole ends a role of all organizations.
 func (s *roleService) DeleteRole(ctx context.Context, r *roles.DeleteRoleRequest) (*emptypb.Empty, error) {
 	heir := r.GetReassignRoleName()
-	if id := r.GetReassignRoleId(); heir == "" && id != "" {
+	if id := r.GetReassignRoleId(); heir == "" && id != "" { //nolint:staticcheck // older clients send it
 		if err := s.core.read(ctx, func(v directory.View) error {
 			role, ok, err := directory.Get[*directory.Role](v, directory.Make(directory.TableRole, id))
 			switch {

@@ -14,7 +14,7 @@ func (s *roleService) UpdateDefaultRoles(ctx context.Context, r *roles.UpdateDef
 	for _, old := range []struct {
 		in *roles.UpdateDefaultRole
 		to **string
-	}{{r.GetDefaultCreator(), &c.Creator}, {r.GetDefaultMember(), &c.Member}} {
+	}{{r.GetDefaultCreator(), &c.Creator}, {r.GetDefaultMember(), &c.Member}} { //nolint:staticcheck // older clients send them
 		if old.in == nil || *old.to != nil {
 			continue
 		}

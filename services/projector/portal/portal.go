@@ -168,7 +168,7 @@ func (p *portal) redeem(w http.ResponseWriter, r *http.Request, id, secret strin
 // cookie is the session's. In the frame of another site a browser keeps it only
 // if it is said to be meant for that, and only over TLS.
 func (p *portal) cookie(value string) *http.Cookie {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure wherever the portal is served over TLS
 		Name: cookieName, Value: value, Path: p.path, MaxAge: int(directory.PortalSessionLife.Seconds()),
 		HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
 	}
