@@ -70,8 +70,13 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	if err != nil {
 		return nil, err
 	}
+	progress, err := directory.Progress(o, e, changes)
+	if err != nil {
+		return nil, err
+	}
 	if len(touched) == 0 {
 		o.Apply(changes)
+		o.Apply(progress)
 		return nil, nil
 	}
 	// The event's own layer first: if a later step fails, nothing is left of it.
@@ -102,6 +107,7 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	}
 	o.Apply(changes)
 	o.Apply(t.changes)
+	o.Apply(progress)
 	return t.due, nil
 }
 

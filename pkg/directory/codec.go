@@ -130,6 +130,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[PortalLink](k, b)
 	case TableFanout:
 		return decodeJSON[Fanout](k, b)
+	case TableProgress:
+		return decodeJSON[FanoutProgress](k, b)
 	case TableRole:
 		return decodeJSON[Role](k, b)
 	case TablePermission:

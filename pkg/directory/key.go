@@ -13,7 +13,8 @@ type Key string
 // Table is the first byte of a key.
 type Table byte
 
-// The tables. The letters are stored; never reuse one for another meaning.
+// The tables. The letters are stored; never reuse one for another meaning. What
+// lies between '0' and 'z' may be one.
 const (
 	TableEnvironment      Table = 'E' // -> *Environment
 	TableOrganization     Table = 'o' // org -> *Organization
@@ -77,6 +78,7 @@ const (
 	TableDomainPending    Table = 'F' // domain id -> Ref(org): domains that wait for their TXT record
 	TableOrgMemberEmail   Table = 'Y' // org, folded address, person -> Ref(): of those in TableOrgMember
 	TableUserDirectory    Table = '0' // user -> Ref(dir), in projectors only
+	TableProgress         Table = '>' // dir, job -> *FanoutProgress, in projectors only
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could

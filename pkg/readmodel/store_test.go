@@ -264,9 +264,7 @@ func TestEveryTable(t *testing.T) {
 	t.Parallel()
 	rows := map[directory.Key]directory.Row{}
 	for c := byte('0'); c <= 'z'; c++ {
-		if c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' {
-			rows[directory.Make(directory.Table(c), "x")] = nil
-		}
+		rows[directory.Make(directory.Table(c), "x")] = nil
 	}
 	source, err := os.ReadFile("../directory/key.go")
 	if err != nil {

@@ -21,6 +21,7 @@ func (v *victim) idsOf(organization string) map[string]string {
 		"WebhookEndpointService.id": v.endpoint, "endpoint_id": v.endpoint, "ApiClientService.id": v.client,
 		"group_id": v.group, "directory_group_id": v.group, "external_ids": v.group, "link_id": v.link,
 		"external_id": "victim-ext-1", "resource_id": v.user, "UserService.id": v.person, "user_id": v.person,
+		"DirectoryJobService.id": "job_100000000000000001", // of a directory that is asked for first
 	}
 }
 

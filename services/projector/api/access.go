@@ -195,6 +195,10 @@ var rules = map[string]map[string]rule{
 		"ListSyncLogEntries": reads.in("organization_id"),
 		"GetSyncStatus":      reads.in("organization_id"),
 	},
+	rollcallv1.DirectoryJobService_ServiceDesc.ServiceName: {
+		"ListDirectoryJobs": reads.in("organization_id"),
+		"GetDirectoryJob":   reads.in("organization_id"),
+	},
 	rollcallv1.ApiClientService_ServiceDesc.ServiceName: {
 		"CreateApiClient":       admin.keyed(),
 		"ListApiClients":        admin,

@@ -57,6 +57,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	rollcallv1.RegisterDirectorySchemaServiceServer(conn, s.schemas)
 	rollcallv1.RegisterAttributeMappingServiceServer(conn, s.mappings)
 	rollcallv1.RegisterSyncLogServiceServer(conn, s.syncLog)
+	rollcallv1.RegisterDirectoryJobServiceServer(conn, s.jobs)
 	rollcallv1.RegisterApiClientServiceServer(conn, s.clients)
 	rollcallv1.RegisterAuditServiceServer(conn, s.audit)
 	ctx := context.Background() // the registrations below keep none
@@ -76,6 +77,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		rollcallv1.RegisterDirectorySchemaServiceHandlerClient(ctx, mux, rollcallv1.NewDirectorySchemaServiceClient(conn)),
 		rollcallv1.RegisterAttributeMappingServiceHandlerClient(ctx, mux, rollcallv1.NewAttributeMappingServiceClient(conn)),
 		rollcallv1.RegisterSyncLogServiceHandlerClient(ctx, mux, rollcallv1.NewSyncLogServiceClient(conn)),
+		rollcallv1.RegisterDirectoryJobServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryJobServiceClient(conn)),
 		rollcallv1.RegisterApiClientServiceHandlerClient(ctx, mux, rollcallv1.NewApiClientServiceClient(conn)),
 		rollcallv1.RegisterAuditServiceHandlerClient(ctx, mux, rollcallv1.NewAuditServiceClient(conn)),
 	); err != nil {

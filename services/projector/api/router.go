@@ -67,6 +67,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(rollcallv1connect.NewDirectorySchemaServiceHandler(s.schemas, options...))
 	serve(rollcallv1connect.NewAttributeMappingServiceHandler(s.mappings, options...))
 	serve(rollcallv1connect.NewSyncLogServiceHandler(s.syncLog, options...))
+	serve(rollcallv1connect.NewDirectoryJobServiceHandler(s.jobs, options...))
 	serve(rollcallv1connect.NewApiClientServiceHandler(s.clients, options...))
 	serve(rollcallv1connect.NewAuditServiceHandler(s.audit, options...))
 	rt.absent = c.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,6 +26,7 @@ type services struct {
 	schemas       *schemaService
 	mappings      *mappingService
 	syncLog       *syncLogService
+	jobs          *jobService
 	roles         *roleService
 	users         *userService
 	userHistory   *userHistoryService
@@ -47,6 +48,7 @@ func newServices(c *core) services {
 		schemas:       &schemaService{core: c},
 		mappings:      &mappingService{core: c},
 		syncLog:       &syncLogService{core: c},
+		jobs:          &jobService{core: c},
 		roles:         &roleService{core: c},
 		users:         &userService{core: c},
 		userHistory:   &userHistoryService{core: c},
@@ -127,6 +129,11 @@ type mappingService struct {
 
 type syncLogService struct {
 	rollcallv1.UnimplementedSyncLogServiceServer
+	core *core
+}
+
+type jobService struct {
+	rollcallv1.UnimplementedDirectoryJobServiceServer
 	core *core
 }
 

@@ -11,8 +11,9 @@ import (
 type mappingCmd struct {
 	Server
 
-	Get mappingGetCmd `cmd:"" help:"Show which groups give which roles, the most important first."`
-	Set mappingSetCmd `cmd:"" help:"Replace the mapping."`
+	Get      mappingGetCmd      `cmd:"" help:"Show which groups give which roles, the most important first."`
+	Set      mappingSetCmd      `cmd:"" help:"Replace the mapping."`
+	Progress mappingProgressCmd `cmd:"" help:"Show how far changes of mappings and groups are with more than 500 users, the newest first."`
 }
 
 var assignmentColumns = []column[*directories.RoleAssignment]{

@@ -147,6 +147,10 @@ func (s *Server) access() rollcallv1connect.DirectoryAccessServiceClient {
 	return rollcallv1connect.NewDirectoryAccessServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) jobs() rollcallv1connect.DirectoryJobServiceClient {
+	return rollcallv1connect.NewDirectoryJobServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) webhooks() rollcallv1connect.WebhookEndpointServiceClient {
 	return rollcallv1connect.NewWebhookEndpointServiceClient(s.http, s.URL, s.options())
 }
