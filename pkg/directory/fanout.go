@@ -15,10 +15,13 @@ import (
 // of the log.
 
 // ContinueFanout asks for the next step of a job. After is where the sender
-// saw it last; a step that was taken already causes nothing.
+// saw it last; a step that was taken already causes nothing. Limit is how many
+// resources the step covers at most: FanoutBatch if it is not
+// positive, or more than that.
 type ContinueFanout struct {
 	Job   string `json:"job"`
 	After Key    `json:"after"`
+	Limit int    `json:"limit,omitempty"`
 }
 
 func (ContinueFanout) name() string { return "ContinueFanout" }
@@ -34,6 +37,10 @@ func (c ContinueFanout) decide(d *decision) error {
 	keys, more, err := job.stretch(d.view, job.After)
 	if err != nil {
 		return err
+	}
+	if c.Limit > 0 && len(keys) > c.Limit {
+		// The event says where the step ends, so no reader has to know the limit.
+		keys, more = keys[:c.Limit], true
 	}
 	to := job.After
 	if len(keys) > 0 {

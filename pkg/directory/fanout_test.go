@@ -249,6 +249,40 @@ func TestFanoutOfManyPending(t *testing.T) {
 	}
 }
 
+// TestContinueFanout_limit takes steps of a job that are as large as their sender
+// wants, within what any step may cover. Each member is left once.
+func TestContinueFanout_limit(t *testing.T) {
+	t.Parallel()
+	const left = 107 // to the steps, behind what the deletion itself covers
+	for limit, want := range map[int][]int{
+		0: {left}, -1: {left}, left: {left}, left + 1: {left}, directory.FanoutBatch + 1: {left},
+		50: {50, 50, 7}, left - 1: {left - 1, 1},
+	} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			w, s, group, _ := crowd(t, directory.FanoutBatch+left)
+			w.Must(t, directory.DeleteGroup{Scope: s, ID: group})
+			var covered []int
+			members := func() (n int) {
+				if err := w.Rows.Scan(directory.Make(directory.TableMember, group), "", func(directory.Key, directory.Row) bool { n++; return true }); err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			for f := job(t, w); f != nil && len(covered) <= left; f = job(t, w) {
+				before := members()
+				w.Must(t, directory.ContinueFanout{Job: f.Job, After: f.After, Limit: limit})
+				covered = append(covered, before-members())
+				consistent(t, w.Rows)
+			}
+			if !slices.Equal(covered, want) {
+				t.Errorf("the steps cover %v members, want %v", covered, want)
+			}
+			same(t, "a replay", directorytest.Rows(t, w.Rows), directorytest.Rows(t, directorytest.Fold(t, directorytest.Stored(w.Log))))
+		})
+	}
+}
+
 // TestMembersInBoundedEvents says that a change of many members is one commit
 // of events that each name at most events.MaxMembers.
 func TestMembersInBoundedEvents(t *testing.T) {

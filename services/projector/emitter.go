@@ -95,23 +95,21 @@ func (e *emitter) offer(ms []message) {
 	e.nudge()
 }
 
-// idle returns when everything that was handed over is in EVENTS, or after a
-// while.
+// idle returns when everything that was handed over before the call is in
+// EVENTS, or after a while. What is handed over meanwhile is not waited for: with
+// a steady stream of changes something always waits.
 func (e *emitter) idle(ctx context.Context, patience time.Duration) {
+	e.mu.Lock()
+	last := e.skipped
+	if n := len(e.waiting); n > 0 {
+		last = max(last, e.waiting[n-1].number)
+	}
+	e.mu.Unlock()
 	end := time.NewTimer(patience)
 	defer end.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	for {
-		e.mu.Lock()
-		last := e.skipped
-		if n := len(e.waiting); n > 0 {
-			last = max(last, e.waiting[n-1].number)
-		}
-		e.mu.Unlock()
-		if uint64(last) <= e.upTo.Load() {
-			return
-		}
+	for uint64(last) > e.upTo.Load() {
 		select {
 		case <-ctx.Done():
 			return

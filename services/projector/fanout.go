@@ -16,7 +16,8 @@ const emitPatience = 5 * time.Second
 // continueFanouts sends the next step of every fan-out that the read model
 // shows. The step itself is decided by the owner of the log; a step that
 // somebody else took already causes nothing. Each step waits until the one before
-// it is in EVENTS, so that what happens meanwhile is never behind more than one.
+// it is in EVENTS, so that what happens meanwhile is never behind more than one,
+// and beside other writes the steps are small and rest in between (see pace).
 func (p *Projector) continueFanouts(ctx context.Context) {
 	for {
 		p.mu.Lock()
@@ -24,7 +25,6 @@ func (p *Projector) continueFanouts(ctx context.Context) {
 		p.mu.Unlock()
 		jobs, err := p.fanouts()
 		for _, j := range jobs {
-			p.emitter.idle(ctx, emitPatience)
 			if err = p.step(ctx, j); err != nil {
 				break
 			}
@@ -51,12 +51,37 @@ func (p *Projector) continueFanouts(ctx context.Context) {
 	}
 }
 
-// step takes one job one batch further and waits until the model shows it.
+// step takes one job a stretch further, waits until EVENTS shows it, and rests as
+// the pace says.
 func (p *Projector) step(ctx context.Context, j *directory.Fanout) error {
+	p.emitter.idle(ctx, emitPatience) // what an earlier life left
+	began := time.Now()
+	if err := p.advanceFanout(ctx, j, p.pace.size(began)); err != nil {
+		return err
+	}
+	p.emitter.idle(ctx, emitPatience)
+	end := time.Now()
+	rest := p.pace.rest(end, end.Sub(began))
+	if rest == 0 {
+		return nil
+	}
+	t := time.NewTimer(rest)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// advanceFanout takes one job so many resources further at most and waits until
+// the model shows it.
+func (p *Projector) advanceFanout(ctx context.Context, j *directory.Fanout, limit int) error {
 	var id [16]byte
 	_, _ = rand.Read(id[:])
 	seq, err := p.cfg.Commands.Submit(ctx, directory.Request{
-		ID: hex.EncodeToString(id[:]), Actor: "system", Command: directory.ContinueFanout{Job: j.Job, After: j.After},
+		ID: hex.EncodeToString(id[:]), Actor: "system", Command: directory.ContinueFanout{Job: j.Job, After: j.After, Limit: limit},
 	})
 	if err != nil {
 		return err

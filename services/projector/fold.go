@@ -209,9 +209,11 @@ type poison struct {
 
 func (b *batch) fold(e eventlog.Entry) {
 	ordinal := e.Frame.Ordinal
+	wrote := false // something else than a step of a fan-out
 	for _, c := range e.Frame.Commits {
 		for _, ev := range c.Events {
 			ordinal++
+			wrote = wrote || ev.Type != events.TypeFanoutContinued
 			as, err := announce.Fold(b.rows, ev, ordinal)
 			b.events += max(1, len(as))
 			if err != nil {
@@ -229,6 +231,9 @@ func (b *batch) fold(e eventlog.Entry) {
 				b.p.environment.Store(&ev.Resource)
 			}
 		}
+	}
+	if wrote {
+		b.p.pace.wrote(time.Now())
 	}
 	b.to = b.to.Advanced(e)
 }

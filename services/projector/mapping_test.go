@@ -86,7 +86,8 @@ func TestMappingFanout(t *testing.T) {
 	stop(t, p)
 	copyFile(t, w.path("before"), w.path("model"))
 
-	// The first thousand have heard; what comes now is in between.
+	// The first 500 have heard and a step more, which is at most 500; what comes now
+	// is in between.
 	title(2)    // heard already, and changes again
 	title(3)    // has no badge
 	title(1100) // hears of the mapping and the title at once

@@ -64,6 +64,8 @@ type Projector struct {
 	moved chan struct{}
 	err   error // why the fold stopped
 
+	pace pace // of the steps of fan-outs
+
 	hurry chan struct{} // capacity 1: somebody waits for the next transaction
 
 	// environment is the installation's id, known once its first event is folded.
