@@ -3,6 +3,7 @@ package announce
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/events/public"
@@ -67,15 +68,52 @@ func Shown(v directory.View, u *directory.User) (public.User, error) {
 	return p, err
 }
 
+// Names returns a user's names as Shown does, without the cost of the rest.
+func Names(v directory.View, u *directory.User) (given, family string, err error) {
+	dir, ok, err := directory.Get[*directory.Directory](v, directory.Make(directory.TableDirectory, u.Directory))
+	if err != nil {
+		return "", "", err
+	}
+	if ok && slices.ContainsFunc(dir.Mapping(), namesPerson) {
+		m, err := Map(dir, u)
+		if err != nil {
+			return "", "", err
+		}
+		p, err := User(u, Standing{}, m)
+		return p.GivenName, p.FamilyName, err
+	}
+	var a struct {
+		Name struct {
+			GivenName  text `json:"givenName"`
+			FamilyName text `json:"familyName"`
+		} `json:"name"`
+	}
+	if err := lenient(u.Attributes, &a); err != nil {
+		return "", "", err
+	}
+	return string(a.Name.GivenName), string(a.Name.FamilyName), nil
+}
+
+// namesPerson reports whether a mapping changes what Names returns.
+func namesPerson(a directory.Mapped) bool {
+	return a.Standard && (a.Key == "given_name" || a.Key == "family_name")
+}
+
+// lenient reads what has the expected shape; the rest is left out.
+func lenient(attributes []byte, into any) error {
+	err := json.Unmarshal(attributes, into)
+	if _, shape := errors.AsType[*json.UnmarshalTypeError](err); shape {
+		return nil
+	}
+	return err
+}
+
 // standard returns what receivers see of a user that is in no group and whose
 // directory maps nothing.
 func standard(u *directory.User) (public.User, error) {
 	var a attributes
-	if err := json.Unmarshal(u.Attributes, &a); err != nil {
-		// A value of another shape than the schema's is left out, the rest is read.
-		if _, shape := errors.AsType[*json.UnmarshalTypeError](err); !shape {
-			return public.User{}, err
-		}
+	if err := lenient(u.Attributes, &a); err != nil {
+		return public.User{}, err
 	}
 	return public.User{
 		Head: head(u.ID, u.Organization, u.Directory, 0), PreviousID: u.Previous, DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,

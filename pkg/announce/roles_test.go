@@ -218,14 +218,20 @@ func TestRoles(t *testing.T) {
 				}
 			}
 		}
+		c := directorytest.Commands{T: t, W: w}
+		if rapid.Bool().Draw(t, "a scene") {
+			c.RoleScene()
+			listen()
+		}
 		for range rapid.IntRange(1, 60).Draw(t, "commands") {
-			c := directorytest.Commands{T: t, W: w}
 			var cmd directory.Command
-			switch rapid.IntRange(0, 5).Draw(t, "about roles") {
+			switch rapid.IntRange(0, 7).Draw(t, "about roles") {
 			case 0, 1:
 				cmd = c.Roles()
 			case 2:
 				cmd = c.Persons()
+			case 3, 4:
+				cmd = c.Standing()
 			default:
 				cmd = c.Next()
 			}
@@ -234,15 +240,14 @@ func TestRoles(t *testing.T) {
 		}
 		directorytest.Finish(t, w)
 		listen()
-
 		h := tell(t, w.Log)
 		counts := map[string]uint64{}
 		for id, u := range h.users {
-			row, ok, err := directory.Get[*directory.User](w.Rows, directory.Make(directory.TableUser, u.dir, id))
+			row, ok, err := directory.Get[*directory.User](p.rows, directory.Make(directory.TableUser, u.dir, id))
 			if err != nil || !ok {
 				t.Fatalf("user %s: %v, %v", id, ok, err)
 			}
-			s, err := announce.StandingOf(w.Rows, row)
+			s, err := announce.StandingOf(p.rows, row)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -255,11 +260,14 @@ func TestRoles(t *testing.T) {
 				t.Fatalf("%s has other roles than its history says (-want +got):\n%s", id, diff)
 			}
 			told, live := last[id]
+			if u.active && !live {
+				t.Fatalf("%s is active, and receivers have heard of no such user", id)
+			}
 			if live {
 				if diff := gocmp.Diff(want, told); diff != "" {
 					t.Fatalf("receivers were told other roles of %s (-want +got):\n%s", id, diff)
 				}
-				has, err := directory.RolesOf(w.Rows, row)
+				has, err := directory.RolesOf(p.rows, row)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -278,15 +286,15 @@ func TestRoles(t *testing.T) {
 			if there {
 				continue
 			}
-			row, ok, err := directory.FindPerson(w.Rows, id, "")
+			row, ok, err := directory.FindPerson(p.rows, id, "")
 			if err != nil || !ok {
 				t.Fatalf("person %s: %v, %v", id, ok, err)
 			}
-			member, ok, err := directory.MemberOf(w.Rows, row, org)
+			member, ok, err := directory.MemberOf(p.rows, row, org)
 			if err != nil || !ok {
 				t.Fatalf("member %s: %v, %v", m, ok, err)
 			}
-			roles, err := member.Roles(w.Rows)
+			roles, err := member.Roles(p.rows)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -109,8 +109,8 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	h, err := api.New(api.Config{
 		Uses: clientUses{uses}, Attempts: record, Stopping: ctx.Done(),
 		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal, Resolver: a.resolver,
-		CheckURL:   options.CheckURL,
-		UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
+		CheckURL:  options.CheckURL,
+		UserNames: announce.Names, UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})
 	if err != nil {
 		return err

@@ -90,6 +90,9 @@ type Config struct {
 	Resolver txtrecord.Resolver
 	// CheckURL refuses receivers that webhooks must not go to, with a fault.
 	CheckURL func(rawURL string) error
+	// UserNames returns what webhooks show as a user's given and family name; a
+	// page of users shows them without the rest.
+	UserNames func(directory.View, *directory.User) (given, family string, err error)
 	// UserDetail and GroupDetail return what webhooks show of a user or a group.
 	// The values have to be such that encoding/json writes an object.
 	UserDetail  func(directory.View, *directory.User) (map[string]any, error)
@@ -104,7 +107,7 @@ func (c Config) Validate() error {
 	var missing []string
 	for name, is := range map[string]bool{
 		"Model": c.Model != nil, "Commands": c.Commands != nil, "Keys": c.Keys != nil, "PublicURL": c.PublicURL != "",
-		"CheckURL": c.CheckURL != nil, "UserDetail": c.UserDetail != nil, "GroupDetail": c.GroupDetail != nil, "Logger": c.Logger != nil,
+		"CheckURL": c.CheckURL != nil, "UserNames": c.UserNames != nil, "UserDetail": c.UserDetail != nil, "GroupDetail": c.GroupDetail != nil, "Logger": c.Logger != nil,
 	} {
 		if !is {
 			missing = append(missing, name)

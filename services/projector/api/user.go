@@ -146,12 +146,10 @@ func updatedAfter(t *timestamppb.Timestamp) (time.Time, error) {
 }
 
 func (s *directoryService) user(v directory.View, u *directory.User, detail bool) (*directories.DirectoryUser, error) {
-	d, err := s.core.cfg.UserDetail(v, u)
+	given, family, err := s.core.cfg.UserNames(v, u) // as receivers see them: a name may be mapped
 	if err != nil {
 		return nil, err
 	}
-	given, _ := d["given_name"].(string) // as receivers see it: a name may be mapped
-	family, _ := d["family_name"].(string)
 	m := &directories.DirectoryUser{
 		Id: u.ID, Email: u.Address, PreferredUsername: u.UserName, GivenName: given, FamilyName: family,
 		UpdatedAt: stamp(u.Updated), Emails: u.Emails,
@@ -173,6 +171,10 @@ func (s *directoryService) user(v directory.View, u *directory.User, detail bool
 		}
 	}
 	if detail {
+		d, err := s.core.cfg.UserDetail(v, u)
+		if err != nil {
+			return nil, err
+		}
 		if m.UserDetail, err = structOf(d); err != nil {
 			return nil, err
 		}

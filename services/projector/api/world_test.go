@@ -231,6 +231,7 @@ func startWith(t *testing.T, configure func(*api.Config), change func(http.Handl
 			}
 			return nil
 		},
+		UserNames: announce.Names,
 		UserDetail: func(v directory.View, u *directory.User) (map[string]any, error) {
 			return fieldsOf(announce.Shown(v, u))
 		},
