@@ -14,6 +14,7 @@ require (
 	github.com/rollcallhq/rollcall/events v0.0.0-00010101000000-000000000000
 	github.com/rollcallhq/rollcall/pkg v0.0.0-00010101000000-000000000000
 	github.com/rollcallhq/rollcall/services v0.0.0-00010101000000-000000000000
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/testcontainers/testcontainers-go v0.45.0
 	go.etcd.io/bbolt v1.5.0
 	go.uber.org/goleak v1.3.0

@@ -97,6 +97,10 @@ func Types() []Type {
 // "DirectoryUser".
 func (t Type) Object() string { return described[t].object }
 
+// Display returns the type's name for people, for example "Directory User
+// Created".
+func (t Type) Display() string { return described[t].display }
+
 // MaxDerived is how many public events one log event can cause.
 const MaxDerived = 10_000
 

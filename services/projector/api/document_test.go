@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/rollcallhq/rollcall/events/asyncapi"
 	"github.com/rollcallhq/rollcall/services/projector/api"
 )
 
@@ -63,6 +65,19 @@ func TestDocument(t *testing.T) {
 		t.Errorf("the document has %d routes too many", left)
 	}
 	if status, _, _ := s.do(t, "POST", "/api/openapi.json", "", "", nil); status != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", status)
+	}
+}
+
+// The document of the events is at its place, for everybody.
+func TestDocument_asyncAPI(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	status, header, body := s.do(t, "GET", "/api/asyncapi.json", "", "", nil)
+	if status != 200 || header.Get("Content-Type") != "application/json" || !bytes.Equal(body, asyncapi.Document()) {
+		t.Errorf("%d %s, %d bytes", status, header.Get("Content-Type"), len(body))
+	}
+	if status, _, _ := s.do(t, "POST", "/api/asyncapi.json", "", "", nil); status != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", status)
 	}
 }

@@ -83,7 +83,7 @@ func (rt *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt.core.token(w, r)
 	case path == "/keys":
 		rt.core.keys(w, r)
-	case path == "/api/openapi.json":
+	case path == openAPIPath || path == asyncAPIPath:
 		rt.core.document(w, r)
 	case path == tailPath:
 		rt.tail.ServeHTTP(w, r)
