@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -105,14 +106,38 @@ type webhookCreateCmd struct {
 	Type        []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
 	Org         string   `help:"Only events of this organization (org_…)." env:"-"`
 	Description string   `help:"What it is for." env:"-"`
+	Disabled    bool     `help:"Send nothing until it is enabled." env:"-"`
+	sending
 }
 
 // Run adds an endpoint.
 func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	req := &rollcallv1.CreateWebhookEndpointRequest{
+		Url: c.URL, EventTypes: c.Type, OrganizationId: c.Org, Description: c.Description, Enabled: new(!c.Disabled),
+		Ordering: c.Ordering, Signatures: c.Signature,
+	}
+	var err error
+	if req.Headers, err = c.headers(); err != nil {
+		return err
+	}
+	limit, err := c.milliseconds()
+	if err != nil {
+		return err
+	}
+	if limit != nil {
+		req.TimeLimitMs = *limit
+	}
+	if c.RateLimit != nil {
+		req.RateLimit = *c.RateLimit
+	}
+	if c.Concurrency != nil {
+		req.Concurrency = *c.Concurrency
+	}
+	if c.Ladder != nil {
+		req.Ladder = *c.Ladder
+	}
 	return s.ask(ctx, func() error {
-		r, err := s.webhooks().CreateWebhookEndpoint(ctx, &rollcallv1.CreateWebhookEndpointRequest{
-			Url: c.URL, EventTypes: c.Type, OrganizationId: c.Org, Description: c.Description,
-		})
+		r, err := s.webhooks().CreateWebhookEndpoint(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -125,13 +150,30 @@ type webhookUpdateCmd struct {
 	To          string   `help:"Where to send, https." env:"-"`
 	Type        []string `help:"Event types, which replace all." env:"-"`
 	Description string   `help:"What it is for." env:"-"`
+	sending
+	NoHeaders bool `help:"Send none of the headers any more; headers that are given replace all." env:"-"`
 }
 
 // Run changes an endpoint.
 func (c *webhookUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return c.change(ctx, s, out, &rollcallv1.UpdateWebhookEndpointRequest{
+	if c.NoHeaders && len(c.Header) > 0 {
+		return errors.New("give --header or --no-headers, not both")
+	}
+	req := &rollcallv1.UpdateWebhookEndpointRequest{
 		Url: optional(c.To), EventTypes: c.Type, Description: optional(c.Description),
-	})
+		RateLimit: c.RateLimit, Concurrency: c.Concurrency, Ordering: optional(c.Ordering), Ladder: c.Ladder, Signatures: c.Signature,
+	}
+	headers, err := c.headers()
+	if err != nil {
+		return err
+	}
+	if len(headers) > 0 || c.NoHeaders {
+		req.Headers = &rollcallv1.WebhookHeaders{Headers: headers}
+	}
+	if req.TimeLimitMs, err = c.milliseconds(); err != nil {
+		return err
+	}
+	return c.change(ctx, s, out, req)
 }
 
 func (e endpoint) change(ctx context.Context, s *Server, out *Output, req *rollcallv1.UpdateWebhookEndpointRequest) error {
