@@ -43,7 +43,7 @@ func (s *schemas) of(t reflect.Type) object {
 	case rawType:
 		return object{"type": "object", "description": "As the provider sent it."}
 	}
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // public events have no others
 	case reflect.String:
 		return object{"type": "string"}
 	case reflect.Bool:

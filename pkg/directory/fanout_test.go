@@ -3,6 +3,7 @@ package directory_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -258,7 +259,7 @@ func TestContinueFanout_limit(t *testing.T) {
 		0: {left}, -1: {left}, left: {left}, left + 1: {left}, directory.FanoutBatch + 1: {left},
 		50: {50, 50, 7}, left - 1: {left - 1, 1},
 	} {
-		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
 			t.Parallel()
 			w, s, group, _ := crowd(t, directory.FanoutBatch+left)
 			w.Must(t, directory.DeleteGroup{Scope: s, ID: group})

@@ -38,7 +38,7 @@ func reservePorts(t *testing.T, n int) (ports []int) {
 // lockPort takes a port on which nobody listens, unless another test has it.
 func lockPort(t *testing.T, port int) bool {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("rollcall-test-port-%d", port)), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("rollcall-test-port-%d", port)), os.O_CREATE|os.O_RDWR, 0o600) //nolint:usetesting // shared by all tests of the machine
 	if errors.Is(err, os.ErrPermission) {
 		return false // another user's test had it
 	}

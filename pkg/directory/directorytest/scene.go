@@ -76,7 +76,7 @@ func (c Commands) Standing() directory.Command {
 func (c Commands) remapped(d *directory.Directory) directory.Command {
 	a := directory.AssignRoles{Organization: d.Organization, Directory: d.ID}
 	if r, _ := c.W.Rows.Get(directory.Make(directory.TableRoleMapping, d.ID)); r != nil {
-		for _, old := range r.(*directory.RoleMapping).Assignments {
+		for _, old := range r.(*directory.RoleMapping).Assignments { //nolint:errcheck // the table says what its rows are
 			a.Assignments = append(a.Assignments, directory.Assignment{Group: old.Group, RoleID: old.Role})
 		}
 	}
