@@ -45,6 +45,7 @@ type Receiver struct {
 
 	mu      sync.Mutex
 	secrets []webhook.Verifier
+	trusts  chan struct{} // closed with the first secret
 	got     []Delivery
 	times   map[string]int               // by id
 	sums    map[string][sha256.Size]byte // by id
@@ -58,7 +59,7 @@ type Receiver struct {
 // NewReceiver starts a receiver that answers 204. It ends with the test.
 func NewReceiver(t testing.TB) *Receiver {
 	t.Helper()
-	r := &Receiver{times: map[string]int{}, sums: map[string][sha256.Size]byte{}, changed: make(chan struct{})}
+	r := &Receiver{times: map[string]int{}, sums: map[string][sha256.Size]byte{}, changed: make(chan struct{}), trusts: make(chan struct{})}
 	r.server = httptest.NewServer(r)
 	r.URL = r.server.URL + "/hook"
 	t.Cleanup(func() {
@@ -81,6 +82,9 @@ func (r *Receiver) Trust(secret string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if len(r.secrets) == 0 {
+		close(r.trusts)
+	}
 	r.secrets = append(r.secrets, s)
 	return nil
 }
@@ -104,6 +108,12 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(q.Body, maxAnswer))
 	if err != nil {
 		return // the sender was killed; it will send again
+	}
+	// A webhook may be here before the answer that tells the endpoint's secret.
+	select {
+	case <-r.trusts:
+	case <-q.Context().Done():
+		return
 	}
 	now := time.Now()
 	id := q.Header.Get(webhook.HeaderID)
