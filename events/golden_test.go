@@ -57,6 +57,8 @@ func payloads() []events.Payload {
 		events.APIClientUpdated{Name: "R & D", Scopes: []string{"read"}},
 		events.APIClientSecretChanged{Hash: hash, Suffix: "wxyz", FormerUntil: &since},
 		events.APIClientDeleted{},
+		events.NATSCredentialCreated{Name: "R & D", PublicKey: "U" + strings.Repeat("A", 55), EventTypes: []string{"organization.directory.user_created"}, Start: &since},
+		events.NATSCredentialRevoked{},
 		events.IdempotencyKeyUsed{Key: hash, Request: hash, Row: "oorg_1\x00"},
 		events.SigningKeyCreated{Algorithm: "RS256", Public: []byte{1, 2}, Sealed: []byte{3, 4}},
 		events.FanoutContinued{Job: "job_1", From: "adirgroup_1\x00diruser_1\x00", To: "adirgroup_1\x00diruser_9\x00", Done: true},

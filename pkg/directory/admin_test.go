@@ -300,6 +300,20 @@ func TestEnvironment(t *testing.T) {
 		"a long name":    {when: of(directory.CreateAPIClient{Name: strings.Repeat("x", 257), Hash: hash}), no: invalidValue("name")},
 		"delete unknown": {when: of(directory.DeleteAPIClient{ID: "skc_0"}), no: notFound},
 	})
+	const key = "UAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	run(t, map[string]example{
+		"nats":            {when: of(directory.CreateNATSCredential{Name: "ci", PublicKey: key}), then: []events.Type{events.TypeNATSCredentialCreated}},
+		"no key":          {when: of(directory.CreateNATSCredential{}), no: invalid},
+		"no user's key":   {when: of(directory.CreateNATSCredential{PublicKey: "A" + key[1:]}), no: invalid},
+		"a short key":     {when: of(directory.CreateNATSCredential{PublicKey: key[1:]}), no: invalid},
+		"an unknown type": {when: of(directory.CreateNATSCredential{PublicKey: key, EventTypes: []string{"x"}}), no: invalid},
+		"no organization": {when: of(directory.CreateNATSCredential{PublicKey: key, Organization: "org_0"}), no: notFound},
+		"revoke unknown":  {when: of(directory.RevokeNATSCredential{ID: "nat_0"}), no: notFound},
+	})
+	w.Must(t, directory.CreateNATSCredential{PublicKey: key})
+	if _, err := w.Try(directory.CreateNATSCredential{PublicKey: key}); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("a key that is taken is answered %v", err)
+	}
 	client := directorytest.ID(w.Must(t, directory.CreateAPIClient{Hash: hash}))
 	w.Must(t, directory.DeleteAPIClient{ID: client})
 	if _, ok, err := directory.Get[*directory.APIClient](w.Rows, directory.Make(directory.TableClient, client)); ok || err != nil {

@@ -116,6 +116,8 @@ func DecodeRow(k Key, b []byte) (Row, error) {
 		return decodeJSON[Secret](k, b)
 	case TableClient:
 		return decodeJSON[APIClient](k, b)
+	case TableNATSCredential:
+		return decodeJSON[NATSCredential](k, b)
 	case TableUsedKey:
 		return decodeJSON[UsedKey](k, b)
 	case TableAudit:

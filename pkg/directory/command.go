@@ -181,6 +181,8 @@ func init() {
 	register[UpdateAPIClient]()
 	register[ChangeAPIClientSecret]()
 	register[DeleteAPIClient]()
+	register[CreateNATSCredential]()
+	register[RevokeNATSCredential]()
 	register[CreateOrganization]()
 	register[UpdateOrganization]()
 	register[DeleteOrganization]()

@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,6 +67,8 @@ func TestBrokenView(t *testing.T) {
 		directory.ChangeWebhookSecret{},
 		directory.DeleteWebhookEndpoint{},
 		directory.DeleteAPIClient{},
+		directory.CreateNATSCredential{PublicKey: "U" + strings.Repeat("A", 55)},
+		directory.RevokeNATSCredential{},
 		directory.UpdateAPIClient{},
 		directory.ChangeAPIClientSecret{},
 		s.create("x@acme.example"), s.replace(ada),

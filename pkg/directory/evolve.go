@@ -60,6 +60,8 @@ var folds = map[events.Type]func(*folding) error{
 	events.TypeAPIClientUpdated:       with(foldClientUpdated),
 	events.TypeAPIClientSecretChanged: with(foldClientSecretChanged),
 	events.TypeAPIClientDeleted:       func(f *folding) error { f.drop(Make(TableClient, f.e.Resource)); return nil },
+	events.TypeNATSCredentialCreated:  with(foldNATSCredentialCreated),
+	events.TypeNATSCredentialRevoked:  func(f *folding) error { f.drop(Make(TableNATSCredential, f.e.Resource)); return nil },
 	events.TypeIdempotencyKeyUsed:     with(foldKeyUsed),
 
 	events.TypeOrganizationCreated: with(foldOrganizationCreated),

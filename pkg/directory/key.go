@@ -79,6 +79,7 @@ const (
 	TableOrgMemberEmail   Table = 'Y' // org, folded address, person -> Ref(): of those in TableOrgMember
 	TableUserDirectory    Table = '0' // user -> Ref(dir), in projectors only
 	TableProgress         Table = '>' // dir, job -> *FanoutProgress, in projectors only
+	TableNATSCredential   Table = '@' // credential -> *NATSCredential
 )
 
 // sep ends a part. It sorts before every byte of an id, and values that could
@@ -158,6 +159,8 @@ const (
 	PrefixRole         = "role_"
 	PrefixPermission   = "perm_"
 	PrefixPortalLink   = "lnk_"
+
+	PrefixNATSCredential = "nat_"
 )
 
 // prefixOf returns with what the id of a user or group begins.

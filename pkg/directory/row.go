@@ -98,6 +98,17 @@ type APIClient struct {
 	Former []FormerSecret `json:"former,omitempty"`
 }
 
+// NATSCredential lets the holder of a key's seed read EVENTS over NATS.
+type NATSCredential struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"organization,omitempty"` // empty: every organization
+	Created      time.Time `json:"created"`
+	Name         string    `json:"name,omitempty"`
+	PublicKey    string    `json:"public_key"`
+	EventTypes   []string  `json:"event_types,omitempty"` // none: all
+	Start        time.Time `json:"start,omitzero"`        // zero: from the oldest kept event
+}
+
 // FormerSecret is a secret that counts until a time.
 type FormerSecret struct {
 	Until  time.Time `json:"until"`
@@ -296,28 +307,29 @@ type Announced struct {
 	Roles []string
 }
 
-func (*Announced) row()    {}
-func (Ref) row()           {}
-func (*Environment) row()  {}
-func (*Organization) row() {}
-func (*Domain) row()       {}
-func (*Directory) row()    {}
-func (*Secret) row()       {}
-func (*APIClient) row()    {}
-func (*UsedKey) row()      {}
-func (*AuditEntry) row()   {}
-func (*Endpoint) row()     {}
-func (*SigningKey) row()   {}
-func (*User) row()         {}
-func (*Role) row()         {}
-func (*Permission) row()   {}
-func (*DefaultRoles) row() {}
-func (*RoleMapping) row()  {}
-func (*RoleCount) row()    {}
-func (*Group) row()        {}
-func (*Counts) row()       {}
-func (*Fanout) row()       {}
-func (*Former) row()       {}
+func (*Announced) row()      {}
+func (Ref) row()             {}
+func (*Environment) row()    {}
+func (*Organization) row()   {}
+func (*Domain) row()         {}
+func (*Directory) row()      {}
+func (*Secret) row()         {}
+func (*APIClient) row()      {}
+func (*NATSCredential) row() {}
+func (*UsedKey) row()        {}
+func (*AuditEntry) row()     {}
+func (*Endpoint) row()       {}
+func (*SigningKey) row()     {}
+func (*User) row()           {}
+func (*Role) row()           {}
+func (*Permission) row()     {}
+func (*DefaultRoles) row()   {}
+func (*RoleMapping) row()    {}
+func (*RoleCount) row()      {}
+func (*Group) row()          {}
+func (*Counts) row()         {}
+func (*Fanout) row()         {}
+func (*Former) row()         {}
 
 // Change sets a row, or removes it if Row is nil.
 type Change struct {

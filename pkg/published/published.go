@@ -236,6 +236,13 @@ func event(seq uint64, subject string, h nats.Header, body []byte) (Event, error
 	return e, nil
 }
 
+// Subjects returns those of EVENTS that have the types, organization and directory
+// that are wanted; bounds in time are not in subjects. For consumers that are
+// made elsewhere.
+//
+// Errors: fault.Invalid for what is no id or no type.
+func (f Filter) Subjects() ([]string, error) { return f.subjects() }
+
 // subjects are those of the events that the filter wants, but for their time.
 func (f Filter) subjects() ([]string, error) {
 	one := func(what, id string) (string, error) {

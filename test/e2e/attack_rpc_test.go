@@ -18,7 +18,7 @@ func (v *victim) idsOf(organization string) map[string]string {
 	return map[string]string{
 		"organization_id": organization, "org_id": organization, "OrganizationService.id": organization,
 		"directory_id": v.Directory, "DirectoryService.id": v.Directory, "DomainService.id": v.domain, "secret_id": v.secret,
-		"WebhookEndpointService.id": v.endpoint, "endpoint_id": v.endpoint, "ApiClientService.id": v.client,
+		"WebhookEndpointService.id": v.endpoint, "endpoint_id": v.endpoint, "ApiClientService.id": v.client, "NatsCredentialService.id": v.nats,
 		"group_id": v.group, "directory_group_id": v.group, "external_ids": v.group, "link_id": v.link,
 		"external_id": "victim-ext-1", "resource_id": v.user, "UserService.id": v.person, "user_id": v.person,
 		"DirectoryJobService.id": "job_100000000000000001", // of a directory that is asked for first
@@ -45,7 +45,7 @@ func tokenOf(t *testing.T, a *harness.API) string {
 // with tokens that are no good, and with clients that may not.
 func TestAttack_calls(t *testing.T) {
 	t.Parallel()
-	s := harness.NewServer(t).MustStart()
+	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0").MustStart()
 	v := newVictim(t, s)
 	m := s.API.Tenant(t, s.SCIM, "mallory.example", "OKTA")
 	mallory := tokenOf(t, clientOf(t, s, map[string]any{"name": "mallory", "scopes": []string{"read", "write"}, "organization_id": m.Organization}))
@@ -135,7 +135,7 @@ var foreign = []string{"not_found", "unimplemented"}
 // in another: over every protocol it is answered as for names that are free.
 func TestAttack_taken(t *testing.T) {
 	t.Parallel()
-	s := harness.NewServer(t).MustStart()
+	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0").MustStart()
 	v := newVictim(t, s)
 	m := s.API.Tenant(t, s.SCIM, "mallory.example", "OKTA")
 	mallory := tokenOf(t, clientOf(t, s, map[string]any{"name": "mallory", "scopes": []string{"read", "write"}, "organization_id": m.Organization}))

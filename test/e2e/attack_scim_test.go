@@ -44,7 +44,7 @@ var scimRoutes = []struct{ method, path, body string }{
 // token, a revoked one, one of the API and none; and to its own with another's ids.
 func TestAttack_scim(t *testing.T) {
 	t.Parallel()
-	s := harness.NewServer(t).MustStart()
+	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0").MustStart()
 	v := newVictim(t, s)
 	m := s.API.Tenant(t, s.SCIM, "mallory.example", "OKTA")
 	spare := s.API.Must(t, 200, http.MethodPost, v.Path()+"/secrets", nil)

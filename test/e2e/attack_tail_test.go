@@ -35,7 +35,7 @@ func openTail(ctx context.Context, t *testing.T, base, token string, query url.V
 // deliveries.
 func TestAttack_tail(t *testing.T) {
 	t.Parallel()
-	s := harness.NewServer(t).MustStart()
+	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0").MustStart()
 	operator := tokenOf(t, s.API)
 	expired := outdated(t, s, operator)
 	v := newVictim(t, s)

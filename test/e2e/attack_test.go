@@ -24,7 +24,7 @@ import (
 // victim is what belongs to somebody else, and what must be in no answer.
 type victim struct {
 	*harness.Tenant
-	user, person, group, domain, secret, endpoint, client, link string
+	user, person, group, domain, secret, endpoint, client, nats, link string
 
 	// private is never to be seen; ids are, only where the attacker sent them.
 	private, ids []string
@@ -53,10 +53,13 @@ func newVictim(t *testing.T, s *harness.Server) *victim {
 	v.client = s.API.Must(t, 201, http.MethodPost, "/api/v1/api_clients", map[string]any{
 		"name": "victimclient", "scopes": []string{"read"}, "organization_id": v.Organization,
 	}).Text("client.id")
+	credential := s.API.Must(t, 201, http.MethodPost, "/api/v1/nats_credentials", map[string]any{"name": "victimreader", "organization_id": v.Organization})
+	s.Secrets.Add("seed of a NATS credential", credential.Text("seed"))
+	v.nats = credential.Text("credential.id")
 	made := s.API.Must(t, 200, http.MethodPut, "/api/v1/organizations/"+v.Organization+"/portal_links?shared=true", nil)
 	v.link = made.Text("link.id")
-	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victim-ext-2", "victimhook", "victimclient", v.SCIM.Token, made.Text("link.location")}
-	v.ids = []string{v.Organization, v.Directory, v.user, v.person, v.group, v.domain, v.secret, v.endpoint, v.client, v.link}
+	v.private = []string{"victim.example", "Veronica", "Secretive", "Hidden Agenda", "victim-ext-1", "victim-ext-2", "victimhook", "victimclient", "victimreader", credential.Text("credential.public_key"), v.SCIM.Token, made.Text("link.location")}
+	v.ids = []string{v.Organization, v.Directory, v.user, v.person, v.group, v.domain, v.secret, v.endpoint, v.client, v.nats, v.link}
 	for _, id := range v.ids {
 		if id == "" {
 			t.Fatalf("something of the victim's has no id: %q", v.ids)

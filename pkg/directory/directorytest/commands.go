@@ -3,6 +3,7 @@ package directorytest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -299,7 +300,22 @@ func (c Commands) Administrative() directory.Command {
 		if c.chance("delete client") {
 			return directory.DeleteAPIClient{ID: c.any(directory.TableClient)}
 		}
+		if c.chance("NATS credential") {
+			return c.nats()
+		}
 		return c.client()
+	}
+}
+
+// nats draws a command about NATS credentials.
+func (c Commands) nats() directory.Command {
+	if c.chance("revoke") {
+		return directory.RevokeNATSCredential{ID: c.any(directory.TableNATSCredential)}
+	}
+	return directory.CreateNATSCredential{
+		Name: c.pick("NATS client", names), Organization: rapid.SampledFrom([]string{"", c.any(directory.TableOrganization)}).Draw(c.T, "organization"),
+		PublicKey:  "U" + strings.Repeat("A", 54) + rapid.SampledFrom([]string{"A", "B", "C", "D", "1"}).Draw(c.T, "key"),
+		EventTypes: rapid.SampledFrom([][]string{nil, {"organization.directory.user_created"}, {"x"}}).Draw(c.T, "event types"),
 	}
 }
 

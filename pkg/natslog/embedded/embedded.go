@@ -45,7 +45,10 @@ type Options struct {
 	// User and Password are required.
 	Listen         string
 	User, Password string
-	// TLS, if set, is required of clients that come through Listen.
+	// Guests is a host:port for the clients that Admit names; nothing listens there
+	// before AcceptGuests. Empty is none. It excludes Listen.
+	Guests string
+	// TLS, if set, is required of clients that come through Listen or Guests.
 	TLS *tls.Config
 	// Logger gets what the server says; slog.Default if nil.
 	Logger *slog.Logger
@@ -53,11 +56,13 @@ type Options struct {
 
 // Server is a running NATS server.
 type Server struct {
-	nats  *server.Server
-	opts  Options
-	lock  *dirLock
-	guard guard
-	limit int64
+	nats   *server.Server
+	log    *fatalLogger
+	guests *guests // nil: none are let in
+	opts   Options
+	lock   *dirLock
+	guard  guard
+	limit  int64
 }
 
 // Start locks the directory, starts the server and waits until its streams are
@@ -72,6 +77,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if o.Listen != "" && (o.User == "" || o.Password == "") {
 		return nil, errors.New("the embedded NATS server listens only with credentials; set a user and a password or drop the listen address")
+	}
+	if o.Listen != "" && o.Guests != "" {
+		return nil, errors.New("the embedded NATS server has one address: for users with a password or for guests")
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create the data directory: %w", err)
@@ -112,7 +120,11 @@ func (s *Server) start(ctx context.Context) error {
 	if s.nats, err = server.NewServer(opts); err != nil {
 		return fmt.Errorf("configure the embedded NATS server: %w", err)
 	}
+	if s.guests != nil {
+		s.guests.nats = s.nats
+	}
 	log := &fatalLogger{Logger: s.opts.Logger.With("component", "nats")}
+	s.log = log
 	s.nats.SetLoggerV2(log, false, false, false)
 	done := make(chan struct{})
 	go func() {
@@ -181,10 +193,11 @@ func (s *Server) configuration() (*server.Options, error) {
 		DontListen:             s.opts.Listen == "",
 		DisableJetStreamBanner: true,
 	}
-	if s.opts.Listen == "" {
+	address := s.opts.Listen + s.opts.Guests
+	if address == "" {
 		return o, nil
 	}
-	host, port, err := net.SplitHostPort(s.opts.Listen)
+	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("the listen address of the embedded NATS server is not host:port: %w", err)
 	}
@@ -195,6 +208,10 @@ func (s *Server) configuration() (*server.Options, error) {
 		o.Port = server.RANDOM_PORT
 	}
 	o.Host, o.Username, o.Password = host, s.opts.User, s.opts.Password
+	if s.opts.Guests != "" {
+		s.guests = newGuests()
+		o.CustomClientAuthentication, o.AlwaysEnableNonce, o.MaxConn, o.MaxSubs = s.guests, true, maxConnections, maxSubscriptions
+	}
 	if s.opts.TLS != nil {
 		o.TLS, o.TLSConfig, o.TLSTimeout = true, s.opts.TLS, 5
 	}
@@ -207,6 +224,9 @@ func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
 	if s.opts.Listen != "" {
 		all = append(all, nats.UserInfo(s.opts.User, s.opts.Password))
 	}
+	if s.guests != nil {
+		all = append(all, nats.UserInfo(insider, s.guests.password))
+	}
 	nc, err := nats.Connect("", append(all, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the embedded NATS server: %w", err)
@@ -217,9 +237,9 @@ func (s *Server) Connect(opts ...nats.Option) (*nats.Conn, error) {
 // StoreLimit returns the bound of all streams' bytes.
 func (s *Server) StoreLimit() int64 { return s.limit }
 
-// Addr returns where the server listens, nil if nowhere.
+// Addr returns where the server listens, nil if nowhere yet.
 func (s *Server) Addr() net.Addr {
-	if s.opts.Listen == "" {
+	if s.opts.Listen == "" && s.guests == nil {
 		return nil
 	}
 	return s.nats.Addr()

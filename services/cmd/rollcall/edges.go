@@ -84,6 +84,7 @@ type apiSetup struct {
 	flags     webhookFlags
 	js        jetstream.JetStream
 	path      func(name string) string
+	clients   api.NATS // nil: no NATS clients are let in
 	logger    *slog.Logger
 }
 
@@ -108,7 +109,7 @@ func mountAPI(ctx context.Context, s *stack, srv *web.Server, a apiSetup) error 
 	s.push(uses.Stop)
 	h, err := api.New(api.Config{
 		Uses: clientUses{uses}, Attempts: record, Stopping: ctx.Done(),
-		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal, Resolver: a.resolver,
+		Model: a.projector, Commands: visible{a.commands, a.projector}, Deliveries: deliveries, SyncLog: requests, NATS: a.clients, Events: published.Open(a.js), Keys: a.keys, PublicURL: a.base, PortalURL: a.portal, Resolver: a.resolver,
 		CheckURL:  options.CheckURL,
 		UserNames: announce.Names, UserDetail: userDetail, GroupDetail: groupDetail, Logger: a.logger,
 	})

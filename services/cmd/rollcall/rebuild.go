@@ -50,7 +50,7 @@ func (c *rebuildCmd) Run(ctx context.Context, out *output) (err error) {
 		if !exists(c.path("jetstream")) {
 			return fmt.Errorf("there is no log in %s; name the data folder with --data, or a NATS with --nats-url", c.Data)
 		}
-		if js, log, _, err = serve.openLog(ctx, s); err != nil {
+		if _, js, log, err = serve.openLog(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -27,12 +27,13 @@ type serveCmd struct {
 	portalFlags
 	dnsFlags
 	bridgeFlags
+	natsClientFlags
 	StoreLimit int64 `help:"Bytes that the embedded log may take; 80% of the free disk if 0." env:"ROLLCALL_STORE_LIMIT"`
 }
 
 // Validate is called by kong.
 func (c *serveCmd) Validate() error {
-	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate(), c.portalFlags.validate(), c.dnsFlags.validate())
+	return errors.Join(c.httpFlags.validate(), c.scimFlags.validate(), c.webhookFlags.validate(), c.clientFlags.validate(), c.portalFlags.validate(), c.dnsFlags.validate(), c.natsClientFlags.validate())
 }
 
 // Run starts the services from the log outwards and stops them in reverse.
@@ -40,7 +41,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	s := &stack{log: out.log}
 	defer func() { err = errors.Join(err, s.stop()) }()
 
-	js, log, connect, err := c.openLog(ctx, s)
+	server, js, log, err := c.openLog(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	metrics := newRegistry()
 	worker.Register(metrics)
 	if c.BridgeTo != "" {
-		if err := startBridge(ctx, s, c.bridgeFlags, metrics, connect); err != nil {
+		if err := startBridge(ctx, s, c.bridgeFlags, metrics, func() (*nats.Conn, error) { return server.Connect(natslog.ConnectOptions()...) }); err != nil {
 			return err
 		}
 	}
@@ -93,8 +94,12 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 		return err
 	}
 	mountSCIM(ctx, s, srv, scimSetup{ingress: in, base: base, flags: c.scimFlags, js: js, metrics: metrics, logger: out.log})
+	clients, err := openGate(ctx, s, out, c.natsClientFlags, server, js, p)
+	if err != nil {
+		return err
+	}
 	if err := mountAPI(ctx, s, srv, apiSetup{
-		projector: p, commands: in, keys: keys, base: base(), portal: base(), origins: c.PortalOrigins, resolver: txtrecord.At(c.DNSResolver), flags: c.webhookFlags, js: js, path: c.path, logger: out.log,
+		projector: p, commands: in, keys: keys, base: base(), portal: base(), origins: c.PortalOrigins, resolver: txtrecord.At(c.DNSResolver), flags: c.webhookFlags, js: js, path: c.path, clients: clients, logger: out.log,
 	}); err != nil {
 		return err
 	}
@@ -104,10 +109,15 @@ func (c *serveCmd) Run(ctx context.Context, out *output) (err error) {
 	return s.serve(ctx, out, srv, base())
 }
 
-// openLog starts the embedded server and opens its log. What it returns besides
-// opens more connections.
-func (c *serveCmd) openLog(ctx context.Context, s *stack) (jetstream.JetStream, *natslog.Log, func() (*nats.Conn, error), error) {
-	server, err := embedded.Start(ctx, embedded.Options{Dir: c.Data, StoreLimit: c.StoreLimit, Logger: s.log})
+// openLog starts the embedded server and opens its log.
+func (c *serveCmd) openLog(ctx context.Context, s *stack) (*embedded.Server, jetstream.JetStream, *natslog.Log, error) {
+	identity, err := c.identity()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	server, err := embedded.Start(ctx, embedded.Options{
+		Dir: c.Data, StoreLimit: c.StoreLimit, Guests: c.NatsListen, TLS: identity, Logger: s.log,
+	})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -125,5 +135,5 @@ func (c *serveCmd) openLog(ctx context.Context, s *stack) (jetstream.JetStream, 
 		return nil, nil, nil, fmt.Errorf("prepare the streams: %w", err)
 	}
 	l, err := natslog.Open(ctx, js, 0, natslog.Options{Sole: true, StoreLimit: server.StoreLimit()})
-	return js, l, func() (*nats.Conn, error) { return server.Connect(natslog.ConnectOptions()...) }, err
+	return server, js, l, err
 }

@@ -207,6 +207,11 @@ var rules = map[string]map[string]rule{
 		"RotateApiClientSecret": admin,
 		"DeleteApiClient":       admin,
 	},
+	rollcallv1.NatsCredentialService_ServiceDesc.ServiceName: {
+		"CreateNatsCredential": admin.keyed(),
+		"ListNatsCredentials":  admin,
+		"RevokeNatsCredential": admin,
+	},
 	rollcallv1.AuditService_ServiceDesc.ServiceName: {
 		"ListAuditEntries": admin,
 	},

@@ -78,6 +78,8 @@ type Config struct {
 	// Stopping is closed when the process begins to stop, so that answers without
 	// an end of their own end; nil: never.
 	Stopping <-chan struct{}
+	// NATS lets NATS clients read events; nil: no credentials are made for them.
+	NATS NATS
 	// Keys seal webhook secrets and open the key that signs access tokens.
 	Keys *seal.Keys
 	// PublicURL is what links, SCIM base URLs and tokens name, without a final

@@ -59,6 +59,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 	rollcallv1.RegisterSyncLogServiceServer(conn, s.syncLog)
 	rollcallv1.RegisterDirectoryJobServiceServer(conn, s.jobs)
 	rollcallv1.RegisterApiClientServiceServer(conn, s.clients)
+	rollcallv1.RegisterNatsCredentialServiceServer(conn, s.nats)
 	rollcallv1.RegisterAuditServiceServer(conn, s.audit)
 	ctx := context.Background() // the registrations below keep none
 	if err := first(
@@ -79,6 +80,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 		rollcallv1.RegisterSyncLogServiceHandlerClient(ctx, mux, rollcallv1.NewSyncLogServiceClient(conn)),
 		rollcallv1.RegisterDirectoryJobServiceHandlerClient(ctx, mux, rollcallv1.NewDirectoryJobServiceClient(conn)),
 		rollcallv1.RegisterApiClientServiceHandlerClient(ctx, mux, rollcallv1.NewApiClientServiceClient(conn)),
+		rollcallv1.RegisterNatsCredentialServiceHandlerClient(ctx, mux, rollcallv1.NewNatsCredentialServiceClient(conn)),
 		rollcallv1.RegisterAuditServiceHandlerClient(ctx, mux, rollcallv1.NewAuditServiceClient(conn)),
 	); err != nil {
 		return nil, err
@@ -89,7 +91,7 @@ func newGateway(c *core, s services) (http.Handler, error) {
 // created answers 201 where the documented API does.
 func created(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	switch m.(type) {
-	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateWebhookReplayResponse, *rollcallv1.CreateApiClientResponse,
+	case *organizations.CreateOrganizationResponse, *rollcallv1.CreateWebhookEndpointResponse, *rollcallv1.CreateWebhookReplayResponse, *rollcallv1.CreateApiClientResponse, *rollcallv1.CreateNatsCredentialResponse,
 		*roles.CreateRoleResponse, *roles.CreateOrganizationRoleResponse, *roles.CreatePermissionResponse,
 		*users.CreateUserAndMembershipResponse, *users.CreateMembershipResponse:
 		w.WriteHeader(http.StatusCreated)

@@ -12,16 +12,17 @@ import (
 type listKind byte
 
 const (
-	listOrganizations listKind = 'o'
-	listUsers         listKind = 'u'
-	listGroups        listKind = 'g'
-	listEndpoints     listKind = 'e'
-	listDeliveries    listKind = 'd'
-	listReplays       listKind = 'r'
-	listSyncLog       listKind = 's'
-	listPermissions   listKind = 'p'
-	listClients       listKind = 'c'
-	listAudit         listKind = 'a'
+	listOrganizations   listKind = 'o'
+	listUsers           listKind = 'u'
+	listGroups          listKind = 'g'
+	listEndpoints       listKind = 'e'
+	listDeliveries      listKind = 'd'
+	listReplays         listKind = 'r'
+	listSyncLog         listKind = 's'
+	listPermissions     listKind = 'p'
+	listClients         listKind = 'c'
+	listNATSCredentials listKind = 'n'
+	listAudit           listKind = 'a'
 
 	listPersons            listKind = 'U'
 	listMembers            listKind = 'M'

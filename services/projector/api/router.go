@@ -69,6 +69,7 @@ func newRouter(c *core) (http.Handler, error) {
 	serve(rollcallv1connect.NewSyncLogServiceHandler(s.syncLog, options...))
 	serve(rollcallv1connect.NewDirectoryJobServiceHandler(s.jobs, options...))
 	serve(rollcallv1connect.NewApiClientServiceHandler(s.clients, options...))
+	serve(rollcallv1connect.NewNatsCredentialServiceHandler(s.nats, options...))
 	serve(rollcallv1connect.NewAuditServiceHandler(s.audit, options...))
 	rt.absent = c.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, fault.New(fault.Unimplemented, "This server does not offer this service."))

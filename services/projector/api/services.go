@@ -31,6 +31,7 @@ type services struct {
 	users         *userService
 	userHistory   *userHistoryService
 	clients       *clientService
+	nats          *natsService
 	audit         *auditService
 }
 
@@ -53,6 +54,7 @@ func newServices(c *core) services {
 		users:         &userService{core: c},
 		userHistory:   &userHistoryService{core: c},
 		clients:       &clientService{core: c},
+		nats:          &natsService{core: c},
 		audit:         &auditService{core: c},
 	}
 }
@@ -139,6 +141,11 @@ type jobService struct {
 
 type clientService struct {
 	rollcallv1.UnimplementedApiClientServiceServer
+	core *core
+}
+
+type natsService struct {
+	rollcallv1.UnimplementedNatsCredentialServiceServer
 	core *core
 }
 

@@ -127,7 +127,7 @@ func problem() *openapi3.SchemaRef {
 // answers201 are the messages that are answered with 201; a test holds the list
 // against the gateway.
 var answers201 = map[string]bool{
-	"CreateOrganizationResponse": true, "CreateWebhookEndpointResponse": true, "CreateWebhookReplayResponse": true, "CreateApiClientResponse": true,
+	"CreateOrganizationResponse": true, "CreateWebhookEndpointResponse": true, "CreateWebhookReplayResponse": true, "CreateApiClientResponse": true, "CreateNatsCredentialResponse": true,
 	"CreateRoleResponse": true, "CreateOrganizationRoleResponse": true, "CreatePermissionResponse": true,
 	"CreateUserAndMembershipResponse": true, "CreateMembershipResponse": true,
 }

@@ -24,6 +24,7 @@ type Commands struct {
 	Mapping    mappingCmd    `cmd:"" group:"Operate" help:"Which groups of a directory give which roles."`
 	Webhook    webhookCmd    `cmd:"" group:"Operate" help:"Webhook endpoints and what was sent to them."`
 	Client     clientCmd     `cmd:"" group:"Operate" help:"API clients."`
+	Nats       natsCmd       `cmd:"" group:"Operate" help:"Credentials of NATS clients that read events."`
 	Audit      auditCmd      `cmd:"" group:"Operate" help:"Who did what, and when."`
 
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`

@@ -163,6 +163,10 @@ func (s *Server) clients() rollcallv1connect.ApiClientServiceClient {
 	return rollcallv1connect.NewApiClientServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) nats() rollcallv1connect.NatsCredentialServiceClient {
+	return rollcallv1connect.NewNatsCredentialServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) audit() rollcallv1connect.AuditServiceClient {
 	return rollcallv1connect.NewAuditServiceClient(s.http, s.URL, s.options())
 }
