@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,12 +169,6 @@ func size(b *testing.B, variable string, byDefault int) int {
 	n, err := strconv.Atoi(s)
 	check(b, err)
 	return n
-}
-
-// percentile returns a part of the sorted values in milliseconds.
-func percentile(took []time.Duration, p float64) float64 {
-	slices.Sort(took)
-	return float64(took[min(len(took)-1, int(p*float64(len(took))))].Microseconds()) / 1000
 }
 
 // recipients is what the receivers of a crowd got of what was sent since reset.

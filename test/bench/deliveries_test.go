@@ -1,12 +1,10 @@
 package bench_test
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,8 +12,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/events/public"
-	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/webhook"
+	"github.com/rollcallhq/rollcall/test/harness"
 )
 
 // inFlight is how many requests both contenders have under way.
@@ -41,7 +39,7 @@ func BenchmarkDeliveries(b *testing.B) {
 		r := newReceiver(b)
 		s := newReadingStack(b, 1)
 		s.subscribe(b, r, created)
-		s.create(b, backlog)
+		(&loader{b: b, in: s.ingress}).users(&harness.Tenant{Directory: s.dirs[0].directory, Domain: "bench.example"}, backlog)
 		s.settle(b)
 		contend(b, r, s.bodies(b, created), func() (after func()) {
 			// Every round has a worker of its own, which finds all events.
@@ -87,7 +85,7 @@ func BenchmarkDeliveries(b *testing.B) {
 }
 
 // contend has both deliver to the receiver, in turns.
-func contend(b *testing.B, r *receiver, bodies []message, ours func() (after func())) {
+func contend(b *testing.B, r *receiver, bodies [][]byte, ours func() (after func())) {
 	b.Helper()
 	var rate, loopRate, cost, loopCost []float64
 	measure := func(run func() (after func())) (perSecond, cpu float64) {
@@ -115,14 +113,8 @@ func contend(b *testing.B, r *receiver, bodies []message, ours func() (after fun
 	b.ReportMetric(0, "ns/op")
 }
 
-// message is a public event as EVENTS holds it.
-type message struct {
-	id   string
-	body []byte
-}
-
 // loop is the simpler program.
-func loop(b *testing.B, r *receiver, bodies []message) {
+func loop(b *testing.B, r *receiver, bodies [][]byte) {
 	b.Helper()
 	secret, err := webhook.ParseSecret(r.secret)
 	check(b, err)
@@ -139,19 +131,19 @@ func loop(b *testing.B, r *receiver, bodies []message) {
 			Type string          `json:"type"`
 			Data json.RawMessage `json:"data"`
 		}
-		m := bodies[n]
-		if err := json.Unmarshal(m.body, &e); err != nil {
+		body := bodies[n]
+		if err := json.Unmarshal(body, &e); err != nil {
 			b.Error(err)
 			return false
 		}
 		now := time.Now()
-		req, err := http.NewRequest(http.MethodPost, r.url, strings.NewReader(string(m.body))) //nolint:noctx // the round bounds it
+		req, err := http.NewRequest(http.MethodPost, r.url, bytes.NewReader(body)) //nolint:noctx // the round bounds it
 		if err != nil {
 			b.Error(err)
 			return false
 		}
 		req.Header = http.Header{
-			"Webhook-Id": {e.ID}, "Webhook-Timestamp": {webhook.Timestamp(now)}, "Webhook-Signature": {webhook.Sign(e.ID, now, m.body, secret)},
+			"Webhook-Id": {e.ID}, "Webhook-Timestamp": {webhook.Timestamp(now)}, "Webhook-Signature": {webhook.Sign(e.ID, now, body, secret)},
 			"Content-Type": {"application/json"},
 		}
 		res, err := c.Do(req)
@@ -165,43 +157,8 @@ func loop(b *testing.B, r *receiver, bodies []message) {
 	})
 }
 
-// create makes users by commands.
-func (s *stack) create(b *testing.B, users int) {
-	b.Helper()
-	scope := s.scope(b)
-	var next atomic.Int64
-	clientsUntilDone(512, func() bool {
-		if next.Add(1) > int64(users) {
-			return false
-		}
-		n := s.next.Add(1)
-		state, err := directory.UserStateOf(person(n, "bench.example"))
-		if err == nil {
-			_, err = s.ingress.Submit(b.Context(), directory.Request{ID: fmt.Sprint("create-", n), Actor: "system", Command: directory.CreateUser{Scope: scope, State: state}})
-		}
-		if err != nil {
-			b.Error(err)
-			return false
-		}
-		return true
-	})
-}
-
-// scope is what opens the first directory.
-func (s *stack) scope(b *testing.B) (found directory.Scope) {
-	b.Helper()
-	check(b, s.ingress.Read(b.Context(), func(v directory.View) error {
-		return v.Scan(directory.Make(directory.TableSecret), "", func(_ directory.Key, r directory.Row) bool {
-			x := r.(*directory.Secret)
-			found = directory.Scope{Organization: x.Organization, Directory: x.Directory, Secret: x.ID, SecretHash: x.Hash}
-			return false
-		})
-	}))
-	return found
-}
-
 // bodies reads what EVENTS holds of a type.
-func (s *stack) bodies(b *testing.B, eventType string) []message {
+func (s *stack) bodies(b *testing.B, eventType string) [][]byte {
 	b.Helper()
 	stream, err := s.js.Stream(b.Context(), "EVENTS")
 	check(b, err)
@@ -212,14 +169,14 @@ func (s *stack) bodies(b *testing.B, eventType string) []message {
 	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(2048, 4<<20))
 	check(b, err)
 	defer messages.Stop()
-	var list []message
+	var list [][]byte
 	for {
 		m, err := messages.Next(jetstream.NextMaxWait(30 * time.Second))
 		check(b, err)
 		meta, err := m.Metadata()
 		check(b, err)
 		if m.Headers().Get(public.HeaderEventType) == eventType {
-			list = append(list, message{m.Headers().Get(public.HeaderEventID), slices.Clone(m.Data())})
+			list = append(list, m.Data())
 		}
 		if meta.Sequence.Stream >= info.State.LastSeq {
 			return list

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/rollcallhq/rollcall/pkg/directory"
@@ -26,24 +25,18 @@ import (
 // loader writes users and groups as commands through the log of a server that is
 // stopped: without HTTP, and so some ten times as fast.
 type loader struct {
-	b      *testing.B
-	server *embedded.Server
-	conn   *nats.Conn
-	in     *ingress.Ingress
-	n      atomic.Int64
+	b    *testing.B
+	shut func()
+	in   *ingress.Ingress
+	n    atomic.Int64
 }
 
 func newLoader(b *testing.B, data string) *loader {
 	b.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	l := &loader{b: b}
-	var err error
-	l.server, err = embedded.Start(b.Context(), embedded.Options{Dir: data, StoreLimit: scaleLimit, Logger: quiet})
-	check(b, err)
-	l.conn, err = l.server.Connect(natslog.ConnectOptions()...)
-	check(b, err)
-	js, err := jetstream.New(l.conn)
-	check(b, err)
+	js, shut := openStreams(b, data)
+	l.shut = shut
 	log, err := natslog.Open(b.Context(), js, 0, natslog.Options{Sole: true})
 	check(b, err)
 	l.in, err = ingress.Open(b.Context(), ingress.Config{Path: filepath.Join(data, "ingress.db"), Log: log, Logger: quiet})
@@ -55,8 +48,23 @@ func newLoader(b *testing.B, data string) *loader {
 // close leaves the folder to the server.
 func (l *loader) close() {
 	check(l.b, l.in.Stop())
-	l.conn.Close()
-	check(l.b, l.server.Close())
+	l.shut()
+}
+
+// openStreams opens the streams in the folder of a server that is stopped, until
+// they are shut.
+func openStreams(b *testing.B, data string) (js jetstream.JetStream, shut func()) {
+	b.Helper()
+	server, err := embedded.Start(b.Context(), embedded.Options{Dir: data, StoreLimit: scaleLimit, Logger: slog.New(slog.DiscardHandler)})
+	check(b, err)
+	nc, err := server.Connect(natslog.ConnectOptions()...)
+	check(b, err)
+	js, err = jetstream.New(nc)
+	check(b, err)
+	return js, func() {
+		nc.Close()
+		check(b, server.Close())
+	}
 }
 
 func (l *loader) submit(c directory.Command) directory.Row {

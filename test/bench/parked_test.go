@@ -3,7 +3,6 @@ package bench_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -16,7 +15,6 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 	"github.com/rollcallhq/rollcall/pkg/attempts/attemptlog"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
-	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
 	"github.com/rollcallhq/rollcall/test/harness"
 )
 
@@ -122,14 +120,8 @@ func newParked(b *testing.B, n int) *parked {
 // park writes the retries and returns when the first is due.
 func (p *parked) park(b *testing.B) time.Time {
 	b.Helper()
-	server, err := embedded.Start(b.Context(), embedded.Options{Dir: p.server.Data, StoreLimit: scaleLimit, Logger: slog.New(slog.DiscardHandler)})
-	check(b, err)
-	defer func() { check(b, server.Close()) }()
-	nc, err := server.Connect(natslog.ConnectOptions()...)
-	check(b, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	check(b, err)
+	js, shut := openStreams(b, p.server.Data)
+	defer shut()
 	log, err := attemptlog.Open(b.Context(), js)
 	check(b, err)
 	events := p.events(b, js)

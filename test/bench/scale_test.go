@@ -3,7 +3,6 @@ package bench_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,12 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/rollcallhq/rollcall/events"
 	"github.com/rollcallhq/rollcall/pkg/eventlog"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
-	"github.com/rollcallhq/rollcall/pkg/natslog/embedded"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 	"github.com/rollcallhq/rollcall/test/harness"
 )
@@ -286,14 +282,8 @@ func (s *scale) events(b *testing.B) {
 	s.stop()
 	s.watched.Wait()
 	check(b, s.server.Stop())
-	server, err := embedded.Start(b.Context(), embedded.Options{Dir: s.server.Data, StoreLimit: scaleLimit, Logger: slog.New(slog.DiscardHandler)})
-	check(b, err)
-	defer func() { check(b, server.Close()) }()
-	nc, err := server.Connect(natslog.ConnectOptions()...)
-	check(b, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	check(b, err)
+	js, shut := openStreams(b, s.server.Data)
+	defer shut()
 	log, err := natslog.Open(b.Context(), js, 0, natslog.Options{Sole: true})
 	check(b, err)
 	tail, err := log.Tail(b.Context())

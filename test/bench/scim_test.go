@@ -2,7 +2,6 @@ package bench_test
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -151,12 +150,8 @@ func webhookLatency(b *testing.B, perSecond int) {
 			fromSent, fromAnswer = append(fromSent, at.Sub(w.sent)), append(fromAnswer, max(0, at.Sub(w.answered)))
 		}
 		report := func(prefix string, took []time.Duration) {
-			slices.Sort(took)
-			at := func(p float64) float64 {
-				return float64(took[min(len(took)-1, int(p*float64(len(took))))].Microseconds()) / 1000
-			}
-			b.ReportMetric(at(0.50), prefix+"p50-ms")
-			b.ReportMetric(at(0.99), prefix+"p99-ms")
+			b.ReportMetric(percentile(took, 0.50), prefix+"p50-ms")
+			b.ReportMetric(percentile(took, 0.99), prefix+"p99-ms")
 		}
 		report("", fromSent)
 		report("answered-", fromAnswer)

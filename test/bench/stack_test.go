@@ -45,7 +45,7 @@ type stack struct {
 	next atomic.Int64
 }
 
-type target struct{ url, token string }
+type target struct{ url, token, directory string }
 
 type sequenced struct{ *ingress.Ingress }
 
@@ -93,7 +93,7 @@ func newReadingStack(b *testing.B, directories int) *stack {
 		c := credential.New(credential.PrefixSCIM)
 		s.must(b, directory.CreateDirectorySecret{Organization: s.org, Directory: id, Hash: c.Hash, Suffix: c.Suffix})
 		s.must(b, directory.EnableDirectory{Organization: s.org, Directory: id})
-		s.dirs = append(s.dirs, target{s.base + "/directories/" + id + "/scim/v2", c.Plain})
+		s.dirs = append(s.dirs, target{s.base + "/directories/" + id + "/scim/v2", c.Plain, id})
 	}
 	return s
 }

@@ -50,7 +50,7 @@ func BenchmarkSyncLog(b *testing.B) {
 		check(b, srv.Serve())
 		var out []target
 		for _, d := range s.dirs {
-			out = append(out, target{"http://" + srv.Addr().String() + strings.TrimPrefix(d.url, s.base), d.token})
+			out = append(out, target{"http://" + srv.Addr().String() + strings.TrimPrefix(d.url, s.base), d.token, d.directory})
 		}
 		return out
 	}

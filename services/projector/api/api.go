@@ -75,8 +75,8 @@ type Config struct {
 	// Attempts is the record of attempts as it is written; nil: the live tail is
 	// answered as unimplemented.
 	Attempts Attempts
-	// Stopping is closed when the process begins to stop, so that answers without
-	// an end of their own end; nil: never.
+	// Stopping is closed when the process begins to stop, so that answers that have
+	// no end of their own, or wait for something to happen, end; nil: never.
 	Stopping <-chan struct{}
 	// NATS lets NATS clients read events; nil: no credentials are made for them.
 	NATS NATS

@@ -59,6 +59,8 @@ func (s *pullService) ListEvents(ctx context.Context, r *rollcallv1.ListEventsRe
 		select {
 		case <-ctx.Done():
 			return nil, fault.Wrap(fault.Unavailable, context.Cause(ctx), "The call was given up while it waited.")
+		case <-s.core.cfg.Stopping: // a stop is not to wait for an event
+			return pulled(p)
 		case <-time.After(wait):
 		}
 	}

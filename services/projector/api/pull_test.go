@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcallhq/rollcall/events/public"
 	"github.com/rollcallhq/rollcall/pkg/natslog"
+	"github.com/rollcallhq/rollcall/services/projector/api"
 )
 
 func TestPullEvents(t *testing.T) {
@@ -27,6 +28,19 @@ func TestPullEvents(t *testing.T) {
 		if status, m := s.call(t, http.MethodGet, path+query, ""); status != http.StatusBadRequest {
 			t.Errorf("%s: %d %v", name, status, m)
 		}
+	}
+}
+
+// A server that stops does not wait with those who wait for an event.
+func TestPullEvents_stopping(t *testing.T) {
+	t.Parallel()
+	stopping := make(chan struct{})
+	close(stopping)
+	s := startWith(t, func(c *api.Config) { c.Stopping = stopping }, func(http.Handler) {})
+	began := time.Now()
+	m := s.ok(t, http.StatusOK, http.MethodGet, "/api/v1/events?wait_seconds=30", "")
+	if took := time.Since(began); took >= 30*time.Second || len(m["events"].([]any)) != 0 {
+		t.Errorf("answered %v after %s", m, took)
 	}
 }
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -31,9 +28,12 @@ type mappingProgressCmd struct {
 // Run shows the jobs of a directory, now or when they have ended.
 func (c *mappingProgressCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
-		jobs, err := c.jobs(ctx, s)
-		if err == nil && c.Follow {
-			jobs, err = c.follow(ctx, s, out, jobs)
+		var jobs []*rollcallv1.DirectoryJob
+		var err error
+		if c.Follow {
+			jobs, err = c.follow(ctx, s, out)
+		} else {
+			jobs, err = c.jobs(ctx, s)
 		}
 		if err != nil {
 			return err
@@ -47,43 +47,25 @@ func (c *mappingProgressCmd) jobs(ctx context.Context, s *Server) ([]*rollcallv1
 	return r.GetJobs(), err
 }
 
-// follow asks until no job runs, with a bar on a terminal for all that did since
-// it began.
-func (c *mappingProgressCmd) follow(ctx context.Context, s *Server, out *Output, jobs []*rollcallv1.DirectoryJob) ([]*rollcallv1.DirectoryJob, error) {
-	var bar *progressbar.ProgressBar
-	if isTerminal(out.Stderr) {
-		bar = progressbar.NewOptions(1000, progressbar.OptionSetWriter(out.Stderr), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
-		defer func() { _ = bar.Finish() }() // a bar that cannot be drawn costs nothing
-	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
+// follow asks until no job runs; its bar is of all that did since it began.
+func (c *mappingProgressCmd) follow(ctx context.Context, s *Server, out *Output) (jobs []*rollcallv1.DirectoryJob, err error) {
 	followed := map[string]bool{}
-	for {
-		var running, done, total uint64
+	err = watch(ctx, out, "what runs", func() (p progress, err error) {
+		if jobs, err = c.jobs(ctx, s); err != nil {
+			return p, err
+		}
+		p.ended = true
+		var done, total uint64
 		for _, j := range jobs {
 			if j.GetStatus() == "RUNNING" {
-				running++
-				followed[j.GetId()] = true
+				p.ended, followed[j.GetId()] = false, true
 			}
 			if followed[j.GetId()] {
 				done, total = done+j.GetDone(), total+j.GetTotal()
 			}
 		}
-		if running == 0 {
-			return jobs, nil
-		}
-		if bar != nil {
-			bar.Describe(fmt.Sprintf("%d of %d", done, total))
-			_ = bar.Set64(int64(1000 * float64(done) / float64(max(total, 1))))
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("what runs goes on at the server: %w", context.Cause(ctx))
-		case <-tick.C:
-		}
-		var err error
-		if jobs, err = c.jobs(ctx, s); err != nil {
-			return nil, err
-		}
-	}
+		p.part, p.text = float64(done)/float64(max(total, 1)), fmt.Sprintf("%d of %d", done, total)
+		return p, nil
+	})
+	return jobs, err
 }

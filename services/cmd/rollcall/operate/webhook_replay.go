@@ -3,12 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -58,40 +54,20 @@ func (f following) begin(ctx context.Context, s *Server, out *Output, req *rollc
 	})
 }
 
-// followEvery is how often a replay that is followed is looked at.
-const followEvery = 500 * time.Millisecond
-
 // follow waits until a replay has ended, with a bar on a terminal.
 func follow(ctx context.Context, s *Server, out *Output, r *rollcallv1.WebhookReplay) (*rollcallv1.WebhookReplay, error) {
-	var bar *progressbar.ProgressBar
-	if isTerminal(out.Stderr) {
-		bar = progressbar.NewOptions(1000, progressbar.OptionSetWriter(out.Stderr), progressbar.OptionFullWidth(), progressbar.OptionClearOnFinish())
-		defer func() { _ = bar.Finish() }() // a bar that cannot be drawn costs nothing
-	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for r.GetStatus() == "RUNNING" {
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("the replay %s goes on at the server: %w", r.GetId(), context.Cause(ctx))
-		case <-tick.C:
-		}
+	err := watch(ctx, out, "the replay "+r.GetId(), func() (p progress, err error) {
 		got, err := s.replays().GetWebhookReplay(ctx, &rollcallv1.GetWebhookReplayRequest{EndpointId: r.GetEndpointId(), Id: r.GetId()})
 		if err != nil {
-			return nil, err
+			return p, err
 		}
-		if r = got.GetReplay(); bar != nil {
-			bar.Describe(fmt.Sprintf("%d queued, %d delivered, %d failed", r.GetQueued(), r.GetDelivered(), r.GetFailed()))
-			_ = bar.Set(int(1000 * r.GetProgress()))
-		}
-	}
-	return r, nil
-}
-
-// isTerminal reports whether people look at what is written.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+		r = got.GetReplay()
+		return progress{
+			ended: r.GetStatus() != "RUNNING", part: float64(r.GetProgress()),
+			text: fmt.Sprintf("%d queued, %d delivered, %d failed", r.GetQueued(), r.GetDelivered(), r.GetFailed()),
+		}, nil
+	})
+	return r, err
 }
 
 // paced is what replays of many deliveries have.
