@@ -30,7 +30,7 @@ func (c *loginCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		return errors.New("--client-id is required: the first one is printed at the first start of the server")
 	}
 	if s.ClientSecret == "" {
-		secret, err := askSecret(out, s.ClientID)
+		secret, err := askSecret(ctx, out, s.ClientID)
 		if err != nil {
 			return err
 		}
@@ -51,12 +51,20 @@ func (c *loginCmd) Run(ctx context.Context, s *Server, out *Output) error {
 const maxSecret = 4 << 10
 
 // askSecret reads a secret without showing it, if somebody types it.
-func askSecret(out *Output, client string) (string, error) {
+func askSecret(ctx context.Context, out *Output, client string) (string, error) {
 	if f, ok := out.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(out.Stderr, "Secret of %s: ", printable(client))
-		b, err := term.ReadPassword(int(f.Fd()))
+		before, err := term.GetState(int(f.Fd()))
+		if err != nil {
+			return "", err
+		}
+		secret, err := typed(ctx, func() (string, error) {
+			b, err := term.ReadPassword(int(f.Fd()))
+			return string(b), err
+		})
+		_ = term.Restore(int(f.Fd()), before) // after ctrl-C it would show nothing that is typed
 		fmt.Fprintln(out.Stderr)
-		return strings.TrimSpace(string(b)), err
+		return strings.TrimSpace(secret), err
 	}
 	line, err := bufio.NewReader(io.LimitReader(out.Stdin, maxSecret)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

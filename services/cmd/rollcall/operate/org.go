@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/organizations"
 )
@@ -24,9 +23,6 @@ var orgColumns = []column[*organizations.Organization]{
 	{"EXTERNAL ID", (*organizations.Organization).GetExternalId},
 	{"CREATED", func(o *organizations.Organization) string { return when(o.GetCreateTime()) }},
 }
-
-// isID reports whether a text is an id and no external id.
-func isID(text, prefix string) bool { return strings.HasPrefix(text, prefix) }
 
 type orgListCmd struct {
 	Limit
@@ -137,4 +133,12 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// text is a flag's value, empty if it was not given.
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -139,3 +141,12 @@ func yes(b bool) string {
 }
 
 func joined(list []string) string { return strings.Join(list, ", ") }
+
+// pairs writes a map in the order of its keys.
+func pairs(m map[string]string) string {
+	var list []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, k+"="+m[k])
+	}
+	return joined(list)
+}

@@ -5,8 +5,12 @@ type Limit struct {
 	Limit int `help:"Print at most so many." default:"100" env:"-"`
 }
 
-// most is the largest page that every list gives.
-const most = 100
+const (
+	// most is the largest page that every list gives.
+	most = 100
+	// mostFound is the largest page of a search.
+	mostFound = 30
+)
 
 // pages collects up to a limit of items; next returns a page of at most size and
 // the token of the one behind it.

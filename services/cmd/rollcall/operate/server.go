@@ -139,6 +139,10 @@ func (s *Server) users() usersconnect.UserServiceClient {
 	return usersconnect.NewUserServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) history() rollcallv1connect.UserHistoryServiceClient {
+	return rollcallv1connect.NewUserHistoryServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) policies() rollcallv1connect.DirectoryPolicyServiceClient {
 	return rollcallv1connect.NewDirectoryPolicyServiceClient(s.http, s.URL, s.options())
 }

@@ -2,17 +2,25 @@ package operate
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/commons"
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/users"
 )
 
 type userCmd struct {
 	Server
 
-	List   userListCmd   `cmd:"" help:"List users, of an organization or all."`
-	Get    userGetCmd    `cmd:"" help:"Show one."`
-	Create userCreateCmd `cmd:"" help:"Make one who belongs to an organization."`
-	Delete userDeleteCmd `cmd:"" help:"Delete one."`
+	List        userListCmd        `cmd:"" help:"List users, of an organization or all."`
+	Search      userSearchCmd      `cmd:"" help:"Find users by a part of their address, names, external id or id."`
+	Get         userGetCmd         `cmd:"" help:"Show one, with the organizations that it is in."`
+	Create      userCreateCmd      `cmd:"" help:"Make one who belongs to an organization."`
+	Update      userUpdateCmd      `cmd:"" help:"Change what is given."`
+	Delete      userDeleteCmd      `cmd:"" help:"Delete one whom no directory provisions."`
+	Membership  userMembershipCmd  `cmd:"" help:"Users in further organizations, and invitations."`
+	Role        userRoleCmd        `cmd:"" help:"Roles of a user in an organization."`
+	Permissions userPermissionsCmd `cmd:"" help:"List what a user may do in an organization."`
+	History     userHistoryCmd     `cmd:"" help:"Show who wrote what of a user, the newest first."`
 }
 
 var personColumns = []column[*users.User]{
@@ -30,19 +38,80 @@ var personColumns = []column[*users.User]{
 	{"CREATED", func(u *users.User) string { return when(u.GetCreateTime()) }},
 }
 
+// personMembers is what one user is shown with; its organizations are a table.
+var personMembers = []column[*users.User]{
+	{"ID", (*users.User).GetId},
+	{"EMAIL", (*users.User).GetEmail},
+	{"NAME", func(u *users.User) string { return u.GetUserProfile().GetName() }},
+	{"GIVEN NAME", func(u *users.User) string { return u.GetUserProfile().GetGivenName() }},
+	{"FAMILY NAME", func(u *users.User) string { return u.GetUserProfile().GetFamilyName() }},
+	{"USER NAME", func(u *users.User) string { return u.GetUserProfile().GetPreferredUsername() }},
+	{"PHONE NUMBER", func(u *users.User) string { return u.GetUserProfile().GetPhoneNumber() }},
+	{"LOCALE", func(u *users.User) string { return u.GetUserProfile().GetLocale() }},
+	{"EXTERNAL ID", (*users.User).GetExternalId},
+	{"METADATA", func(u *users.User) string { return pairs(u.GetMetadata()) }},
+	{"CREATED", func(u *users.User) string { return when(u.GetCreateTime()) }},
+	{"CHANGED", func(u *users.User) string { return when(u.GetUpdateTime()) }},
+}
+
+var membershipColumns = []column[*commons.OrganizationMembership]{
+	{"ORGANIZATION", (*commons.OrganizationMembership).GetOrganizationId},
+	{"NAME", (*commons.OrganizationMembership).GetDisplayName},
+	{"STATUS", func(m *commons.OrganizationMembership) string { return m.GetMembershipStatus().String() }},
+	{"ROLES", func(m *commons.OrganizationMembership) string {
+		var names []string
+		for _, r := range m.GetRoles() {
+			names = append(names, r.GetName())
+		}
+		return joined(names)
+	}},
+	{"BY", (*commons.OrganizationMembership).GetProvisioningMethod},
+	{"JOINED", func(m *commons.OrganizationMembership) string { return when(m.GetJoinTime()) }},
+	{"INVITED UNTIL", func(m *commons.OrganizationMembership) string { return when(m.GetExpiresAt()) }},
+	{"METADATA", func(m *commons.OrganizationMembership) string { return pairs(m.GetMetadata()) }},
+}
+
+// showPerson shows a user and, to people, the organizations that it is in.
+func showPerson(s *Server, out *Output, u *users.User) error {
+	if err := show(s, out, u, personMembers); err != nil || s.JSON || len(u.GetMemberships()) == 0 {
+		return err
+	}
+	fmt.Fprintln(out.Stdout)
+	return list(s, out, u.GetMemberships(), membershipColumns)
+}
+
+// person is what a command about one user is given.
+type person struct {
+	User string `arg:"" help:"Id of the user (usr_…), or its external id."`
+}
+
+// ask is Server.ask with the user's id in place of an external id.
+func (p *person) ask(ctx context.Context, s *Server, f func() error) error {
+	return s.ask(ctx, func() (err error) {
+		if p.User, err = s.userID(ctx, p.User); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
 type userListCmd struct {
 	Limit
-	Org string `help:"Only of this organization (org_…)." env:"-"`
+	Org string `help:"Only of this organization (org_… or external id)." env:"-"`
 }
 
 // Run lists users.
 func (c *userListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
+		org, err := s.organizationID(ctx, c.Org)
+		if err != nil {
+			return err
+		}
 		var all []*users.User
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err = c.pages(most, func(size int, token string) (string, int, error) {
 			n := uint32(size) //nolint:gosec // bounded
-			if c.Org != "" {
-				r, err := s.users().ListOrganizationUsers(ctx, &users.ListOrganizationUsersRequest{OrganizationId: c.Org, PageSize: n, PageToken: token})
+			if org != "" {
+				r, err := s.users().ListOrganizationUsers(ctx, &users.ListOrganizationUsersRequest{OrganizationId: org, PageSize: n, PageToken: token})
 				all = append(all, r.GetUsers()...)
 				return r.GetNextPageToken(), len(r.GetUsers()), err
 			}
@@ -57,9 +126,39 @@ func (c *userListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	})
 }
 
-type userGetCmd struct {
-	User string `arg:"" help:"Its id (usr_…) or external id."`
+type userSearchCmd struct {
+	Limit
+	Text string `arg:"" help:"The part to look for, 3 to 100 characters in any case."`
+	Org  string `help:"Only in this organization (org_… or external id)." env:"-"`
 }
+
+// Run finds users.
+func (c *userSearchCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		org, err := s.organizationID(ctx, c.Org)
+		if err != nil {
+			return err
+		}
+		var all []*users.User
+		err = c.pages(mostFound, func(size int, token string) (string, int, error) {
+			n := uint32(size) //nolint:gosec // bounded
+			if org != "" {
+				r, err := s.users().SearchOrganizationUsers(ctx, &users.SearchOrganizationUsersRequest{OrganizationId: org, Query: c.Text, PageSize: n, PageToken: token})
+				all = append(all, r.GetUsers()...)
+				return r.GetNextPageToken(), len(r.GetUsers()), err
+			}
+			r, err := s.users().SearchUsers(ctx, &users.SearchUsersRequest{Query: c.Text, PageSize: n, PageToken: token})
+			all = append(all, r.GetUsers()...)
+			return r.GetNextPageToken(), len(r.GetUsers()), err
+		})
+		if err != nil {
+			return err
+		}
+		return list(s, out, all, personColumns)
+	})
+}
+
+type userGetCmd struct{ person }
 
 // Run shows a user.
 func (c *userGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
@@ -72,41 +171,22 @@ func (c *userGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		if err != nil {
 			return err
 		}
-		return show(s, out, r.GetUser(), personColumns)
-	})
-}
-
-type userCreateCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Email        string `arg:"" help:"The user's address."`
-	ExternalID   string `help:"Your application's id of the user." env:"-"`
-}
-
-// Run makes a user.
-func (c *userCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		r, err := s.users().CreateUserAndMembership(ctx, &users.CreateUserAndMembershipRequest{
-			OrganizationId: c.Organization, User: &users.CreateUser{Email: c.Email, ExternalId: optional(c.ExternalID)},
-		})
-		if err != nil {
-			return err
-		}
-		return show(s, out, r.GetUser(), personColumns)
+		return showPerson(s, out, r.GetUser())
 	})
 }
 
 type userDeleteCmd struct {
-	User string `arg:"" help:"Its id (usr_…) or external id."`
+	person
+	sure
 }
 
 // Run deletes a user.
 func (c *userDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		req := &users.DeleteUserRequest{Identities: &users.DeleteUserRequest_ExternalId{ExternalId: c.User}}
-		if isID(c.User, "usr_") {
-			req.Identities = &users.DeleteUserRequest_Id{Id: c.User}
+	return c.ask(ctx, s, func() error {
+		if err := c.confirm(ctx, out, "Delete the user %s?", c.User); err != nil {
+			return err
 		}
-		if _, err := s.users().DeleteUser(ctx, req); err != nil {
+		if _, err := s.users().DeleteUser(ctx, &users.DeleteUserRequest{Identities: &users.DeleteUserRequest_Id{Id: c.User}}); err != nil {
 			return err
 		}
 		return done(s, out, "Deleted %s.", c.User)
