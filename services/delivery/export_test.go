@@ -27,3 +27,6 @@ func (w *Worker) Kill() {
 	}
 	_ = w.fold.store.Close()
 }
+
+// Warning is warning.
+var Warning = warning

@@ -340,20 +340,23 @@ func TestWorkers_paused(t *testing.T) {
 	}
 	paused := mine(a)
 	// All of its endpoints have one attempt under way when it is cut off.
-	release := make(chan struct{})
+	held := make(chan struct{})
+	release := sync.OnceFunc(func() { close(held) })
+	t.Cleanup(func() { release(); g.set(false) }) // a failed test must be able to stop the worker
 	c.mu.Lock()
 	for _, id := range paused {
-		c.hold[id] = release
+		c.hold[id] = held
 	}
 	c.mu.Unlock()
 	first := w.publish("org_1", userUpdated, "diruser_a")
 	until(t, "attempts under way", func() bool { all, _ := c.arrived(first); return all })
-	g.set(true)
-	second := w.publish("org_1", userUpdated, "diruser_a", "diruser_b")
-	until(t, "the other takes over", func() bool { return len(b.Stats().Slots) == attempts.Slots })
+	// Before the other can repeat them: its attempts are to be answered at once.
 	c.mu.Lock()
 	clear(c.hold)
 	c.mu.Unlock()
+	g.set(true)
+	second := w.publish("org_1", userUpdated, "diruser_a", "diruser_b")
+	until(t, "the other takes over", func() bool { return len(b.Stats().Slots) == attempts.Slots })
 	all := append(slices.Clone(first), second...)
 	until(t, "the other serves everybody", func() bool { ok, _ := c.arrived(all); return ok })
 	_, repeats := c.arrived(all)
@@ -370,7 +373,7 @@ func TestWorkers_paused(t *testing.T) {
 		}
 		return true
 	})
-	close(release) // the paused worker's attempts land now
+	release() // the paused worker's attempts land now
 	g.set(false)
 	sharedFairly(t, a, b)
 	third := w.publish("org_1", userUpdated, "diruser_a")
