@@ -94,6 +94,8 @@ func TestParse_deviations(t *testing.T) {
 			_, err := scim.ParseUser(strict, schema.User, []byte(tt.body))
 			if f := fault.Of(err); (err != nil) != (tt.reason != "") || err != nil && (f.Kind != fault.Invalid || f.Reason != tt.reason) {
 				t.Errorf("a strict directory answers %v; want the reason %q", err, tt.reason)
+			} else if err != nil && f.Name != string(tt.want[0].Cause) {
+				t.Errorf("a strict directory refuses it as %s; want %v", f.Name, tt.want[0])
 			}
 		})
 	}

@@ -73,6 +73,8 @@ func TestDeviations(t *testing.T) {
 			switch refused := strict && tt.want != nil; {
 			case refused && fault.Of(err).Reason != fault.InvalidFilter:
 				t.Errorf("%s: a strict directory answers %v", tt.filter, err)
+			case refused && fault.Of(err).Name != string(tt.want[0].Cause):
+				t.Errorf("%s: a strict directory refuses it as %s", tt.filter, fault.Of(err).Name)
 			case !refused && err != nil:
 				t.Errorf("%s, strict %v: %v", tt.filter, strict, err)
 			}

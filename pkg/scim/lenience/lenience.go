@@ -45,7 +45,8 @@ func (r *Reading) IsStrict() bool { return r != nil && r.Strict }
 // Reading says yes and remembers it, each cause and path once and no more than
 // MaxDeviations.
 //
-// Errors: of a strict Reading, Invalid with the reason of the cause.
+// Errors: of a strict Reading, Invalid with the reason of the cause, named after
+// the cause and about the path.
 func (r *Reading) Tolerate(cause Cause, path string) error {
 	if r == nil {
 		return nil
@@ -58,7 +59,7 @@ func (r *Reading) Tolerate(cause Cause, path string) error {
 			where = path
 		}
 		return fault.New(fault.Invalid, "%s %s. This directory is strict; set its conformance to LENIENT to have this understood.", where, rule.sentence).
-			Because(rule.reason)
+			Because(rule.reason).Named(string(cause), path)
 	}
 	r.remember(Deviation{cause, path})
 	return nil

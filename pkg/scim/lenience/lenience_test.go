@@ -73,6 +73,9 @@ func TestReading_strict(t *testing.T) {
 		if f.Kind != fault.Invalid || f.Reason != want || !strings.HasPrefix(f.Detail, "x ") {
 			t.Errorf("%s is refused by %v, %v: %s; want the reason %s", cause, f.Kind, f.Reason, f.Detail, want)
 		}
+		if f.Name != string(cause) || f.Subject != "x" {
+			t.Errorf("%s is refused as %q for %q", cause, f.Name, f.Subject)
+		}
 		if got := r.Deviations(); len(got) != 0 {
 			t.Errorf("what is refused is remembered as tolerated: %v", got)
 		}

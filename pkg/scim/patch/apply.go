@@ -119,8 +119,8 @@ func key(rd *lenience.Reading, kind *schema.Resource, urn, name string) (Path, e
 	}
 	path, err := ParsePath(rd, kind, full)
 	switch {
-	case err != nil && (rd.IsStrict() || strings.IndexByte(name, '[') >= 0):
-		return path, err
+	case err != nil && (fault.Of(err).Name != "" || strings.IndexByte(name, '[') >= 0):
+		return path, err // refused by a rule of its own, or meant as a path
 	case err != nil: // no path, so it is data like any other
 		return Path{URN: urn, Name: name}, rd.Tolerate(lenience.UnknownPath, full)
 	case path.Sub != "" || path.Filter != nil:

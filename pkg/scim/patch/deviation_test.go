@@ -110,6 +110,8 @@ func TestDeviations(t *testing.T) {
 			_, err := read(t, strict, body)
 			if f := fault.Of(err); (err != nil) != (tt.reason != "") || err != nil && (f.Kind != fault.Invalid || f.Reason != tt.reason) {
 				t.Errorf("a strict directory answers %v; want the reason %q", err, tt.reason)
+			} else if err != nil && (f.Name != string(tt.want[0].Cause) || f.Subject != tt.want[0].Path) {
+				t.Errorf("a strict directory refuses it as %s of %q; want %v", f.Name, f.Subject, tt.want[0])
 			}
 		})
 	}

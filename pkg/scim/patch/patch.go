@@ -126,7 +126,7 @@ func operations(rd *lenience.Reading, kind *schema.Resource, raw []any) ([]Op, e
 		}
 		if err != nil {
 			f := fault.Of(err)
-			return nil, fault.New(f.Kind, "Operation %d: %s", i+1, f.Detail).Because(f.Reason)
+			return nil, fault.New(f.Kind, "Operation %d: %s", i+1, f.Detail).Because(f.Reason).Named(f.Name, f.Subject)
 		}
 		ops = append(ops, op)
 	}

@@ -65,7 +65,7 @@ func ParsePath(rd *lenience.Reading, kind *schema.Resource, s string) (Path, err
 		}
 		f, err := filter.Parse(rd, s[i+1:end])
 		if err != nil {
-			return Path{}, badPath("%s", strings.TrimSuffix(fault.Of(err).Detail, "."))
+			return Path{}, badFilter(err)
 		}
 		p.Filter, head, rest = f, s[:i], s[end+1:]
 		if rest != "" {
@@ -128,15 +128,21 @@ func (p Path) find(rd *lenience.Reading, kind *schema.Resource) (Path, error) {
 	if p.Filter != nil {
 		f, err := filter.BindElement(rd, a, p.Filter)
 		if err != nil {
-			return Path{}, badPath("%s", strings.TrimSuffix(fault.Of(err).Detail, "."))
+			return Path{}, badFilter(err)
 		}
 		p.Filter = f
 	}
 	return p, nil
 }
 
-func badPath(format string, args ...any) error {
+func badPath(format string, args ...any) *fault.Error {
 	return fault.New(fault.Invalid, "The path is not understood: "+format+".", args...).Because(fault.InvalidPath)
+}
+
+// badFilter says of a path what is wrong with its filter.
+func badFilter(err error) error {
+	f := fault.Of(err)
+	return badPath("%s", strings.TrimSuffix(f.Detail, ".")).Named(f.Name, f.Subject)
 }
 
 // closing returns where the bracket at i is closed, -1 if it is not. Brackets in
