@@ -54,16 +54,7 @@ func main() {
 func run(args []string, stdout, stderr io.Writer) int {
 	var c cli
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("rollcall"),
-		kong.Description("SCIM in, signed webhooks out, nothing lost in between."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"version": version, "ladder": webhook.DefaultLadder},
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exit = code }),
-		kong.Configuration(readSettings),
-		kong.DefaultEnvars("ROLLCALL"),
-	)
+	parser, err := c.parser(kong.Writers(stdout, stderr), kong.Exit(func(code int) { exit = code }))
 	if err != nil {
 		fmt.Fprintln(stderr, "rollcall:", err)
 		return 2
@@ -86,6 +77,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// parser knows all words and flags.
+func (c *cli) parser(options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(c, append([]kong.Option{
+		kong.Name("rollcall"),
+		kong.Description("SCIM in, signed webhooks out, nothing lost in between."),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Vars{"version": version, "ladder": webhook.DefaultLadder},
+		kong.Configuration(readSettings),
+		kong.DefaultEnvars("ROLLCALL"),
+	}, options...)...)
 }
 
 // output is where a command writes.

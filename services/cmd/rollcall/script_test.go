@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,14 +26,25 @@ func TestMain(m *testing.M) {
 //	ready ADDRESS   waits until the server there says that it is ready
 //	freeport NAME   sets NAME to a free loopback address
 //	jsonvar NAME …  sets NAME to what is at a path in the JSON on the last stdout
+//	record NAME ADDRESS
+//	                sets NAME to an address that leads to the server there, and
+//	                notes which command has which call granted
+//
+// In the end every command of the table in coverage_test.go must have had its
+// call granted by a real server.
 func TestScript(t *testing.T) {
 	t.Parallel()
+	granted := &record{}
+	if all := flag.Lookup("test.run").Value.String(); !strings.Contains(all, "/") {
+		t.Cleanup(func() { granted.check(t) }) // behind all scripts
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"ready":    ready,
 			"freeport": freePort,
 			"jsonvar":  jsonVar,
+			"record":   granted.command,
 		},
 	})
 }

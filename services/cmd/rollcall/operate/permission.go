@@ -10,7 +10,9 @@ type permissionCmd struct {
 	Server
 
 	List   permissionListCmd   `cmd:"" help:"List permissions."`
+	Get    permissionGetCmd    `cmd:"" help:"Show one."`
 	Create permissionCreateCmd `cmd:"" help:"Make one."`
+	Update permissionUpdateCmd `cmd:"" help:"Change what it says of itself."`
 	Delete permissionDeleteCmd `cmd:"" help:"Delete one, and take it from every role."`
 }
 
@@ -39,6 +41,21 @@ func (c *permissionListCmd) Run(ctx context.Context, s *Server, out *Output) err
 	})
 }
 
+type permissionGetCmd struct {
+	Name string `arg:"" help:"Name of the permission."`
+}
+
+// Run shows a permission.
+func (c *permissionGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.roles().GetPermission(ctx, &roles.GetPermissionRequest{PermissionName: c.Name})
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetPermission(), permissionColumns)
+	})
+}
+
 type permissionCreateCmd struct {
 	Name        string `arg:"" help:"Its name, such as posts:write."`
 	Description string `help:"What it allows; its name if empty." env:"-"`
@@ -58,13 +75,35 @@ func (c *permissionCreateCmd) Run(ctx context.Context, s *Server, out *Output) e
 	})
 }
 
+type permissionUpdateCmd struct {
+	Name        string `arg:"" help:"Name of the permission, which never changes."`
+	Description string `help:"What it allows." required:"" env:"-"`
+}
+
+// Run changes a permission.
+func (c *permissionUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return s.ask(ctx, func() error {
+		r, err := s.roles().UpdatePermission(ctx, &roles.UpdatePermissionRequest{
+			PermissionName: c.Name, Permission: &roles.CreatePermission{Name: c.Name, Description: c.Description},
+		})
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetPermission(), permissionColumns)
+	})
+}
+
 type permissionDeleteCmd struct {
 	Name string `arg:"" help:"Name of the permission."`
+	sure
 }
 
 // Run deletes a permission.
 func (c *permissionDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
+		if err := c.confirm(ctx, out, "Delete the permission %s, and take it from every role?", c.Name); err != nil {
+			return err
+		}
 		if _, err := s.roles().DeletePermission(ctx, &roles.DeletePermissionRequest{PermissionName: c.Name}); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"slices"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/roles"
 )
@@ -10,12 +9,16 @@ import (
 type roleCmd struct {
 	Server
 
-	List     roleListCmd     `cmd:"" help:"List roles."`
-	Get      roleGetCmd      `cmd:"" help:"Show one."`
-	Create   roleCreateCmd   `cmd:"" help:"Make one."`
-	Update   roleUpdateCmd   `cmd:"" help:"Change what is given."`
-	Delete   roleDeleteCmd   `cmd:"" help:"Delete one."`
-	Defaults roleDefaultsCmd `cmd:"" help:"Say which roles creators and members have if nothing else gives them any."`
+	List       roleListCmd       `cmd:"" help:"List roles."`
+	Get        roleGetCmd        `cmd:"" help:"Show one."`
+	Create     roleCreateCmd     `cmd:"" help:"Make one."`
+	Update     roleUpdateCmd     `cmd:"" help:"Change what is given."`
+	Delete     roleDeleteCmd     `cmd:"" help:"Delete one."`
+	Detach     roleDetachCmd     `cmd:"" help:"Have it extend no other role any more."`
+	Dependents roleDependentsCmd `cmd:"" help:"List the roles that extend it."`
+	Users      roleUsersCmd      `cmd:"" help:"Count who has it."`
+	Permission rolePermissionCmd `cmd:"" help:"Permissions of a role, one by one."`
+	Defaults   roleDefaultsCmd   `cmd:"" help:"Say which roles creators and members have if nothing else gives them any."`
 }
 
 var roleColumns = []column[*roles.Role]{
@@ -49,14 +52,24 @@ var withPermissions = new("permissions")
 
 // ofOrganization makes a role command one about an organization's own roles.
 type ofOrganization struct {
-	Org string `help:"Of this organization (org_…) and not of all." env:"-"`
+	Org string `help:"Of this organization (org_… or external id) and not of all." env:"-"`
+}
+
+// ask is Server.ask with the organization's id in place of an external id.
+func (o *ofOrganization) ask(ctx context.Context, s *Server, f func() error) error {
+	return s.ask(ctx, func() (err error) {
+		if o.Org, err = s.organizationID(ctx, o.Org); err != nil {
+			return err
+		}
+		return f()
+	})
 }
 
 type roleListCmd struct{ ofOrganization }
 
 // Run lists roles.
 func (c *roleListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if c.Org != "" {
 			r, err := s.roles().ListOrganizationRoles(ctx, &roles.ListOrganizationRolesRequest{OrgId: c.Org, Include: withPermissions})
 			if err != nil {
@@ -79,7 +92,7 @@ type roleGetCmd struct {
 
 // Run shows a role.
 func (c *roleGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if c.Org != "" {
 			r, err := s.roles().GetOrganizationRole(ctx, &roles.GetOrganizationRoleRequest{OrgId: c.Org, RoleName: c.Name, Include: withPermissions})
 			if err != nil {
@@ -109,7 +122,7 @@ func (c *roleCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	if c.DisplayName == "" {
 		c.DisplayName = c.Name
 	}
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if c.Org != "" {
 			r, err := s.roles().CreateOrganizationRole(ctx, &roles.CreateOrganizationRoleRequest{OrgId: c.Org, Role: &roles.CreateOrganizationRole{
 				Name: c.Name, DisplayName: c.DisplayName, Description: optional(c.Description), Extends: optional(c.Extends), Permissions: c.Permission,
@@ -132,18 +145,18 @@ func (c *roleCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 type roleUpdateCmd struct {
 	ofOrganization
 	Name        string   `arg:"" help:"Name of the role."`
-	DisplayName string   `help:"What people call it." env:"-"`
-	Description string   `help:"What it is for." env:"-"`
-	Extends     string   `help:"Name of the role whose permissions it has as well." env:"-"`
-	Permission  []string `help:"Names of its permissions, which replace all." env:"-"`
+	DisplayName *string  `help:"What people call it." env:"-"`
+	Description *string  `help:"What it is for." env:"-"`
+	Extends     *string  `help:"Name of the role whose permissions it has as well." env:"-"`
+	Permission  []string `help:"Names of its permissions, which replace all; may be repeated." env:"-"`
 }
 
 // Run changes a role.
 func (c *roleUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	change := &roles.UpdateRole{
-		DisplayName: optional(c.DisplayName), Description: optional(c.Description), Extends: optional(c.Extends), Permissions: slices.Clone(c.Permission),
+		DisplayName: c.DisplayName, Description: c.Description, Extends: c.Extends, Permissions: c.Permission,
 	}
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if c.Org != "" {
 			r, err := s.roles().UpdateOrganizationRole(ctx, &roles.UpdateOrganizationRoleRequest{OrgId: c.Org, RoleName: c.Name, Role: change})
 			if err != nil {
@@ -156,47 +169,5 @@ func (c *roleUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 			return err
 		}
 		return show(s, out, r.GetRole(), roleColumns)
-	})
-}
-
-type roleDeleteCmd struct {
-	ofOrganization
-	Name     string `arg:"" help:"Name of the role."`
-	Reassign string `help:"Name of the role that takes its place; required if it is in use." env:"-"`
-}
-
-// Run deletes a role.
-func (c *roleDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() (err error) {
-		if c.Org != "" {
-			_, err = s.roles().DeleteOrganizationRole(ctx, &roles.DeleteOrganizationRoleRequest{OrgId: c.Org, RoleName: c.Name, ReassignRoleName: optional(c.Reassign)})
-		} else {
-			_, err = s.roles().DeleteRole(ctx, &roles.DeleteRoleRequest{RoleName: c.Name, ReassignRoleName: optional(c.Reassign)})
-		}
-		if err != nil {
-			return err
-		}
-		return done(s, out, "Deleted the role %s.", c.Name)
-	})
-}
-
-type roleDefaultsCmd struct {
-	Creator string `help:"Name of the role of creators." env:"-"`
-	Member  string `help:"Name of the role of members." env:"-"`
-}
-
-// Run changes the default roles.
-func (c *roleDefaultsCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		r, err := s.roles().UpdateDefaultRoles(ctx, &roles.UpdateDefaultRolesRequest{
-			DefaultCreatorRole: optional(c.Creator), DefaultMemberRole: optional(c.Member),
-		})
-		if err != nil {
-			return err
-		}
-		return show(s, out, r, []column[*roles.UpdateDefaultRolesResponse]{
-			{"CREATORS", func(m *roles.UpdateDefaultRolesResponse) string { return m.GetDefaultCreator().GetName() }},
-			{"MEMBERS", func(m *roles.UpdateDefaultRolesResponse) string { return m.GetDefaultMember().GetName() }},
-		})
 	})
 }

@@ -37,12 +37,14 @@ type Server struct {
 	ClientSecret string `help:"Its secret. Prefer login or the environment: arguments show in ps." group:"Server" env:"ROLLCALL_CLIENT_SECRET"`
 	JSON         bool   `help:"Print JSON for programs, not tables for people." name:"json" group:"Server" env:"ROLLCALL_JSON"`
 
-	http *http.Client
+	http  *http.Client
+	agent string
 }
 
 // AfterApply is called by kong once flags are parsed; commands below get the
 // server as an argument.
 func (s *Server) AfterApply(k *kong.Context) error {
+	s.agent = "rollcall (" + k.Selected().Path() + ")"
 	k.Bind(s)
 	return nil
 }
@@ -90,7 +92,7 @@ func (s *Server) connect(ctx context.Context) (*grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.http = &http.Client{Transport: &authorized{transport, g.AccessToken}, Timeout: patience}
+	s.http = &http.Client{Transport: &authorized{transport, g.AccessToken, s.agent}, Timeout: patience}
 	return g, nil
 }
 
@@ -102,16 +104,18 @@ func (s *Server) ask(ctx context.Context, f func() error) error {
 	return explained(s, f())
 }
 
-// authorized adds the token to every request.
+// authorized adds the token to every request, and which command makes it, for
+// whoever reads the log of a proxy.
 type authorized struct {
-	next  *http.Transport
-	token string
+	next         *http.Transport
+	token, agent string
 }
 
 // RoundTrip implements http.RoundTripper.
 func (a *authorized) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("Authorization", "Bearer "+a.token)
+	r.Header.Set("User-Agent", a.agent)
 	return a.next.RoundTrip(r)
 }
 
