@@ -23,7 +23,7 @@ func FuzzReadFields(f *testing.F) {
 			UserNames: UserNames{UserName: name, ExternalID: external, DisplayName: display, Emails: []string{address, name}},
 			Active:    active, Address: address, Attributes: json.RawMessage(attributes),
 		}
-		for _, p := range []Payload{UserCreated{UserState: state}, UserCreated{UserState: state, Previous: name}, UserUpdated{state, &state.UserNames}, UserUpdated{UserState: state}} {
+		for _, p := range []Payload{UserCreated{UserState: state}, UserCreated{UserState: state, Previous: name, Continues: active}, UserUpdated{state, &state.UserNames, active}, UserUpdated{UserState: state}} {
 			e, err := New(Event{}, p)
 			if err != nil {
 				t.Fatal(err)

@@ -150,6 +150,14 @@ func grown() map[string]events.Payload {
 			UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`),
 			Superseded: map[string]json.RawMessage{"locale": json.RawMessage("null"), "name.givenName": json.RawMessage(`"Z & Ł"`)},
 		}},
+		"user.created.v1-continues": events.UserCreated{
+			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
+			Continues: true,
+		},
+		"user.updated.v1-continues": events.UserUpdated{
+			UserState: events.UserState{UserNames: events.UserNames{UserName: "zoë@acme.example"}, Active: true, Attributes: json.RawMessage(`{"userName":"zoë@acme.example"}`)},
+			Freed:     &events.UserNames{UserName: "zoe"}, Continues: true,
+		},
 		"domain.created.v1-dns": events.DomainCreated{
 			Domain: "acme.example", Kind: "ORGANIZATION_DOMAIN", Verification: "PENDING",
 			DNS: &events.DomainChallenge{Key: "_rollcall-challenge.acme.example", Secret: "rollcall-verification=0123", Until: until},
@@ -174,6 +182,9 @@ func grown() map[string]events.Payload {
 			WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: []byte{6}, SealedKey: []byte{7}, PublicKey: []byte{8}}, FormerUntil: &until,
 		},
 		"group.members_added.v1-resolved": events.GroupMembersAdded{Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>", "zoë@acme.example"}},
+		"group.members_added.v1-continues": events.GroupMembersAdded{
+			Members: []string{"diruser_1"}, Resolved: []string{"00u1<&>"}, Continues: true,
+		},
 	}
 }
 

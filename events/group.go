@@ -58,6 +58,9 @@ type GroupMembersAdded struct {
 	// Resolved are the pending values that turned out to mean the member, and
 	// are not pending any more.
 	Resolved []string `json:"resolved,omitempty"`
+	// Continues is as in UserCreated: the one member, a user, joins further groups
+	// with the commit.
+	Continues bool `json:"continues,omitempty"`
 }
 
 // GroupMembersRemoved names members that were in the group before.

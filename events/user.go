@@ -69,6 +69,10 @@ type UserCreated struct {
 	// Person is the id of the person whom the API had made and who this user is;
 	// empty if the user is a person of its own.
 	Person string `json:"person,omitempty"`
+	// Continues says that a later event of the commit is about the same user, who
+	// joins a group that waited for it: receivers are told of both at once, with
+	// the last such event.
+	Continues bool `json:"continues,omitempty"`
 }
 
 // field implements quick.
@@ -78,6 +82,8 @@ func (u *UserCreated) field(name string, value []byte) (err error) {
 		u.Previous, err = text(value)
 	case "person":
 		u.Person, err = text(value)
+	case "continues":
+		u.Continues = string(value) == "true"
 	default:
 		err = u.UserState.field(name, value)
 	}
@@ -89,12 +95,18 @@ func (u *UserCreated) field(name string, value []byte) (err error) {
 type UserUpdated struct {
 	UserState
 	Freed *UserNames `json:"freed,omitempty"`
+	// Continues is as in UserCreated.
+	Continues bool `json:"continues,omitempty"`
 }
 
 // field implements quick.
 func (u *UserUpdated) field(name string, value []byte) error {
-	if name == "freed" {
+	switch name {
+	case "freed":
 		return json.Unmarshal(value, &u.Freed)
+	case "continues":
+		u.Continues = string(value) == "true"
+		return nil
 	}
 	return u.UserState.field(name, value)
 }

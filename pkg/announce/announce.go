@@ -86,6 +86,9 @@ func Fold(o *directory.Overlay, e events.Event, ordinal uint64) ([]Announcement,
 	if t.only, t.replay, err = directory.BackfillOf(o, e); err != nil {
 		return nil, err
 	}
+	if t.later, err = directory.Continues(e); err != nil {
+		return nil, err
+	}
 	for i := 0; i < len(touched); i++ {
 		after, err := top.Get(touched[i])
 		if err != nil {
@@ -164,6 +167,8 @@ type telling struct {
 	counts  map[directory.Key]int // by how much the users of a role become more
 	// only is the endpoint that is told, and replay the back-fill that asked for it.
 	only, replay string
+	// later says that what the event changes is told with a later one of its commit.
+	later bool
 }
 
 // subject is the resource that a public event is about.

@@ -18,7 +18,7 @@ func (t *telling) membership(before, after *directory.OrgMember) error {
 	if row == nil {
 		row, view = before, t.before // shown as it was
 	}
-	if row == nil {
+	if row == nil || t.later {
 		return nil
 	}
 	id := row.Organization + "/" + row.Person

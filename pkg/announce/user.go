@@ -23,6 +23,9 @@ func (t *telling) user(before, after *directory.User) error {
 	case after == nil:
 		t.changes = append(t.changes, directory.Change{Key: k})
 	}
+	if t.later {
+		return nil
+	}
 	was, err := t.told(u.ID)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -51,12 +52,51 @@ type arrival struct {
 	former bool // an id of before, which means nobody else
 }
 
-// arrive makes a user or group, whose id the command mints or whose names it
-// changes, a member of the groups in which a name of it is pending.
+// joining is that somebody who appears is meant by pending values of a group.
+type joining struct {
+	group  *Group
+	values []string
+	in     bool // is a member already
+}
+
+// arrive makes a group, whose id the command mints or whose names it changes, a
+// member of the groups in which a name of it is pending.
 func (d *decision) arrive(dir *Directory, id string, names ...arrival) error {
+	list, err := d.waiting(dir, id, names)
+	if err != nil {
+		return err
+	}
+	return d.join(id, list, false)
+}
+
+// arriveWith emits what makes a user appear, by the same names, and makes it a
+// member. Receivers are told once: each event but the last says that more comes.
+func (d *decision) arriveWith(dir *Directory, id string, names []arrival, appears func(continues bool) error) error {
+	list, err := d.waiting(dir, id, names)
+	if err != nil {
+		return err
+	}
+	if err := appears(joins(list) > 0); err != nil {
+		return err
+	}
+	return d.join(id, list, true)
+}
+
+// joins counts the groups that gain a member.
+func joins(list []joining) (n int) {
+	for _, j := range list {
+		if !j.in {
+			n++
+		}
+	}
+	return n
+}
+
+// waiting returns the groups in which a name is pending, by id.
+func (d *decision) waiting(dir *Directory, id string, names []arrival) (list []joining, err error) {
 	c, ok, err := get[*Counts](d.view, Make(TableCounts, dir.ID))
 	if err != nil || !ok || c.Pending == 0 {
-		return err
+		return nil, err
 	}
 	resolved := map[string][]string{} // group -> values
 	for _, n := range names {
@@ -76,13 +116,13 @@ func (d *decision) arrive(dir *Directory, id string, names ...arrival) error {
 			}
 			return true
 		}); err != nil {
-			return err
+			return nil, err
 		}
 		for _, value := range values {
 			if !n.former {
 				others, err := holdersOf(d.view, dir.ID, value, id)
 				if err != nil {
-					return err
+					return nil, err
 				}
 				if len(others) > 0 { // it means them, or several
 					continue
@@ -95,32 +135,68 @@ func (d *decision) arrive(dir *Directory, id string, names ...arrival) error {
 			}
 		}
 	}
-	for _, g := range slices.Sorted(maps.Keys(resolved)) {
-		slices.Sort(resolved[g])
-		if err := d.join(dir, g, id, resolved[g]); err != nil {
+	for _, group := range slices.Sorted(maps.Keys(resolved)) {
+		g, ok, err := get[*Group](d.view, Make(TableGroup, dir.ID, group))
+		if err != nil {
+			return nil, err
+		}
+		if !ok || group == id {
+			continue // a deleted group's values go in a fan-out
+		}
+		in, err := d.view.Get(Make(TableMember, group, id))
+		if err != nil {
+			return nil, err
+		}
+		slices.Sort(resolved[group])
+		list = append(list, joining{g, resolved[group], in != nil})
+	}
+	return list, nil
+}
+
+// join emits that somebody appeared whom pending values mean; once says that
+// receivers are told of all of it at once.
+func (d *decision) join(id string, list []joining, once bool) error {
+	left := joins(list)
+	for _, j := range list {
+		e, p := j.group.event(), events.Payload(nil)
+		if j.in {
+			e.Revision = j.group.Revision
+			p = events.GroupMembersUnpended{Values: j.values}
+		} else {
+			left--
+			d.notes.Joined++
+			p = events.GroupMembersAdded{Members: []string{id}, Resolved: j.values, Continues: once && left > 0}
+		}
+		if err := d.emit(e, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// join emits that somebody appeared whom pending values of a group mean.
-func (d *decision) join(dir *Directory, group, id string, values []string) error {
-	g, ok, err := get[*Group](d.view, Make(TableGroup, dir.ID, group))
-	if err != nil || !ok || group == id {
-		return err // a deleted group's values go in a fan-out
+// continues is how every payload says so that has a field of that name: they
+// are few, and a rebuild need not read the others twice.
+var continues = []byte(`"continues":true`)
+
+// Continues reports whether a later event of the commit completes what receivers
+// see of the event's user.
+func Continues(e events.Event) (bool, error) {
+	if !bytes.Contains(e.Payload, continues) {
+		return false, nil
 	}
-	in, err := d.view.Get(Make(TableMember, group, id))
-	if err != nil {
-		return err
+	switch e.Type {
+	case events.TypeUserCreated:
+		p, err := events.Decode[events.UserCreated](e)
+		return p.Continues, err
+	case events.TypeUserUpdated:
+		p, err := events.Decode[events.UserUpdated](e)
+		return p.Continues, err
+	case events.TypeGroupMembersAdded:
+		p, err := events.Decode[events.GroupMembersAdded](e)
+		return p.Continues, err
+	default: // no other
 	}
-	if in != nil {
-		e := g.event()
-		e.Revision = g.Revision
-		return d.emit(e, events.GroupMembersUnpended{Values: values})
-	}
-	d.notes.Joined++
-	return d.emit(g.event(), events.GroupMembersAdded{Members: []string{id}, Resolved: values})
+	return false, nil
 }
 
 func foldMembersPended(f *folding, p events.GroupMembersPended) error {

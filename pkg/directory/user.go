@@ -92,15 +92,15 @@ func (c CreateUser) decide(d *decision) error {
 	}
 	id := d.mint(PrefixUser)
 	d.resource = Make(TableUser, dir.ID, id)
-	if err := d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1},
-		events.UserCreated{UserState: s, Previous: previous, Person: person}); err != nil {
-		return err
-	}
 	names, err := former(d.view, dir.ID, previous)
 	if err != nil {
 		return err
 	}
-	return d.arrive(dir, id, append(names, arrival{name: s.ExternalID}, arrival{name: s.UserName, folded: true})...)
+	names = append(names, arrival{name: s.ExternalID}, arrival{name: s.UserName, folded: true})
+	return d.arriveWith(dir, id, names, func(continues bool) error {
+		return d.emit(events.Event{Organization: dir.Organization, Directory: dir.ID, Resource: id, Revision: 1},
+			events.UserCreated{UserState: s, Previous: previous, Person: person, Continues: continues})
+	})
 }
 
 func (c ReplaceUser) decide(d *decision) error {
@@ -190,9 +190,6 @@ func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error
 		!slices.Equal(old.Emails, s.Emails) {
 		e.Freed = &old
 	}
-	if err := d.emit(u.event(), e); err != nil {
-		return err
-	}
 	var names []arrival
 	if s.ExternalID != u.ExternalID {
 		names = append(names, arrival{name: s.ExternalID})
@@ -200,7 +197,10 @@ func (d *decision) changeUser(dir *Directory, u *User, s events.UserState) error
 	if scim.Fold(s.UserName) != scim.Fold(u.UserName) {
 		names = append(names, arrival{name: s.UserName, folded: true})
 	}
-	return d.arrive(dir, u.ID, names...)
+	return d.arriveWith(dir, u.ID, names, func(continues bool) error {
+		e.Continues = continues
+		return d.emit(u.event(), e)
+	})
 }
 
 // addressMayChange holds the directory's e-mail and domain policies for a user
