@@ -26,6 +26,8 @@ func TestMain(m *testing.M) {
 //	ready ADDRESS   waits until the server there says that it is ready
 //	freeport NAME   sets NAME to a free loopback address
 //	jsonvar NAME …  sets NAME to what is at a path in the JSON on the last stdout
+//	provision BASE SECRET N
+//	                sends a group with N users by SCIM, and a user twice
 //	record NAME ADDRESS
 //	                sets NAME to an address that leads to the server there, and
 //	                notes which command has which call granted
@@ -41,10 +43,11 @@ func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"ready":    ready,
-			"freeport": freePort,
-			"jsonvar":  jsonVar,
-			"record":   granted.command,
+			"ready":     ready,
+			"freeport":  freePort,
+			"jsonvar":   jsonVar,
+			"record":    granted.command,
+			"provision": provision,
 		},
 	})
 }

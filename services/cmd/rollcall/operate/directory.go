@@ -2,10 +2,7 @@ package operate
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/directories"
 )
@@ -16,14 +13,19 @@ type directoryCmd struct {
 	List      directoryListCmd    `cmd:"" help:"List an organization's directories."`
 	Get       directoryGetCmd     `cmd:"" help:"Show one."`
 	Create    directoryCreateCmd  `cmd:"" help:"Make one. It takes nothing in until it is enabled and has a secret."`
+	Update    directoryUpdateCmd  `cmd:"" help:"Change what is given."`
 	Enable    directoryEnableCmd  `cmd:"" help:"Let it take in what its provider sends."`
 	Disable   directoryDisableCmd `cmd:"" help:"Take nothing in any more. What is there stays."`
 	Delete    directoryDeleteCmd  `cmd:"" help:"Delete one that is disabled, with its users and groups."`
 	Secret    secretCmd           `cmd:"" help:"Bearer secrets that providers send."`
 	Users     directoryUsersCmd   `cmd:"" help:"List its users."`
 	Groups    directoryGroupsCmd  `cmd:"" help:"List its groups."`
+	Status    syncStatusCmd       `cmd:"" help:"Show when its provider was here, and how that went."`
+	Log       syncLogCmd          `cmd:"" help:"List what its provider was refused or forgiven, the newest first."`
 	Policy    policyCmd           `cmd:"" help:"What is taken in, and what receivers are told."`
 	Allowlist allowlistCmd        `cmd:"" help:"Networks that its provider may send from."`
+	Attribute attributeCmd        `cmd:"" help:"Where the attributes that receivers see of users come from."`
+	Schema    schemaCmd           `cmd:"" help:"Schemas of its users and groups beside the standard ones."`
 }
 
 var directoryColumns = []column[*directories.Directory]{
@@ -50,17 +52,17 @@ func provider(p directories.DirectoryProvider) string {
 
 // place is what every directory is named by.
 type place struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Directory    string `arg:"" help:"Id of the directory (dir_…)."`
+	organization
+	Directory string `arg:"" help:"Id of the directory (dir_…)."`
 }
 
 type directoryListCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	organization
 }
 
 // Run lists directories.
 func (c *directoryListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().ListDirectories(ctx, &directories.ListDirectoriesRequest{OrganizationId: c.Organization})
 		if err != nil {
 			return err
@@ -73,7 +75,7 @@ type directoryGetCmd struct{ place }
 
 // Run shows a directory.
 func (c *directoryGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().GetDirectory(ctx, &directories.GetDirectoryRequest{OrganizationId: c.Organization, Id: c.Directory})
 		if err != nil {
 			return err
@@ -83,21 +85,21 @@ func (c *directoryGetCmd) Run(ctx context.Context, s *Server, out *Output) error
 }
 
 type directoryCreateCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Provider     string `help:"The identity provider, such as OKTA or MICROSOFT_AD." env:"-"`
+	organization
+	Provider string `help:"The identity provider, such as OKTA or MICROSOFT_AD." env:"-"`
 }
 
 // Run makes a directory.
 func (c *directoryCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	n, ok := directories.DirectoryProvider_value[strings.ToUpper(c.Provider)]
-	if c.Provider != "" && !ok {
-		return fmt.Errorf("--provider: there is no provider %q; there are %s", c.Provider, providers())
+	p, err := providerNamed(c.Provider)
+	if err != nil {
+		return err
 	}
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().CreateDirectory(ctx, &directories.CreateDirectoryRequest{
 			OrganizationId: c.Organization,
 			Directory: &directories.CreateDirectory{
-				DirectoryType: directories.DirectoryType_SCIM, DirectoryProvider: directories.DirectoryProvider(n),
+				DirectoryType: directories.DirectoryType_SCIM, DirectoryProvider: p,
 			},
 		})
 		if err != nil {
@@ -107,23 +109,11 @@ func (c *directoryCreateCmd) Run(ctx context.Context, s *Server, out *Output) er
 	})
 }
 
-// providers lists the names of all.
-func providers() string {
-	var names []string
-	for n, name := range directories.DirectoryProvider_name {
-		if n > 0 {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return joined(names)
-}
-
 type directoryEnableCmd struct{ place }
 
 // Run enables a directory.
 func (c *directoryEnableCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if _, err := s.directories().EnableDirectory(ctx, &directories.ToggleDirectoryRequest{OrganizationId: c.Organization, Id: c.Directory}); err != nil {
 			return err
 		}
@@ -135,7 +125,7 @@ type directoryDisableCmd struct{ place }
 
 // Run disables a directory.
 func (c *directoryDisableCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if _, err := s.directories().DisableDirectory(ctx, &directories.ToggleDirectoryRequest{OrganizationId: c.Organization, Id: c.Directory}); err != nil {
 			return err
 		}
@@ -143,11 +133,17 @@ func (c *directoryDisableCmd) Run(ctx context.Context, s *Server, out *Output) e
 	})
 }
 
-type directoryDeleteCmd struct{ place }
+type directoryDeleteCmd struct {
+	place
+	sure
+}
 
 // Run deletes a directory.
 func (c *directoryDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
+		if err := c.confirm(ctx, out, "Delete the directory %s with its users and groups?", c.Directory); err != nil {
+			return err
+		}
 		if _, err := s.directories().DeleteDirectory(ctx, &directories.DeleteDirectoryRequest{OrganizationId: c.Organization, Id: c.Directory}); err != nil {
 			return err
 		}

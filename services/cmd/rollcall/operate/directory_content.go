@@ -35,7 +35,7 @@ type directoryUsersCmd struct {
 
 // Run lists users.
 func (c *directoryUsersCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		var all []*directories.DirectoryUser
 		err := c.pages(mostResources, func(size int, token string) (string, int, error) {
 			r, err := s.directories().ListDirectoryUsers(ctx, &directories.ListDirectoryUsersRequest{
@@ -59,7 +59,7 @@ type directoryGroupsCmd struct {
 
 // Run lists groups.
 func (c *directoryGroupsCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		var all []*directories.DirectoryGroup
 		err := c.pages(mostResources, func(size int, token string) (string, int, error) {
 			r, err := s.directories().ListDirectoryGroups(ctx, &directories.ListDirectoryGroupsRequest{

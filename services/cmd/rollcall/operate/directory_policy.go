@@ -22,7 +22,7 @@ type policyGetCmd struct{ place }
 
 // Run shows a policy.
 func (c *policyGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.policies().GetPolicy(ctx, &rollcallv1.GetPolicyRequest{OrganizationId: c.Organization, DirectoryId: c.Directory})
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ type policySetCmd struct {
 
 // Run changes a policy.
 func (c *policySetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.policies().UpdatePolicy(ctx, &rollcallv1.UpdatePolicyRequest{
 			OrganizationId: c.Organization, DirectoryId: c.Directory, DomainPolicy: optional(c.Domains), EmailPolicy: optional(c.Addresses),
 			DeactivationEvent: optional(c.Deactivation), Conformance: optional(c.Conformance),
@@ -55,14 +55,14 @@ func (c *policySetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type allowlistCmd struct {
 	Get allowlistGetCmd `cmd:"" help:"Show a directory's networks."`
-	Set allowlistSetCmd `cmd:"" help:"Replace them; none: requests are taken from everywhere."`
+	Set allowlistSetCmd `cmd:"" help:"Replace them."`
 }
 
 type allowlistGetCmd struct{ place }
 
 // Run shows networks.
 func (c *allowlistGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.access().GetAllowlist(ctx, &rollcallv1.GetAllowlistRequest{OrganizationId: c.Organization, DirectoryId: c.Directory})
 		if err != nil {
 			return err
@@ -75,12 +75,16 @@ func (c *allowlistGetCmd) Run(ctx context.Context, s *Server, out *Output) error
 
 type allowlistSetCmd struct {
 	place
-	Networks []string `arg:"" optional:"" help:"Networks such as 203.0.113.0/24, or addresses."`
+	Networks []string `arg:"" optional:"" name:"network" help:"Networks such as 203.0.113.0/24, or addresses."`
+	None     bool     `help:"Take requests from everywhere." env:"-"`
 }
 
 // Run replaces networks.
 func (c *allowlistSetCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	if err := someOrNone(len(c.Networks), c.None, "a network"); err != nil {
+		return err
+	}
+	return c.ask(ctx, s, func() error {
 		r, err := s.access().ReplaceAllowlist(ctx, &rollcallv1.ReplaceAllowlistRequest{
 			OrganizationId: c.Organization, DirectoryId: c.Directory, Networks: c.Networks,
 		})

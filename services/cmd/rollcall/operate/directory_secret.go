@@ -41,7 +41,7 @@ type secretListCmd struct{ place }
 
 // Run lists secrets.
 func (c *secretListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().GetDirectory(ctx, &directories.GetDirectoryRequest{OrganizationId: c.Organization, Id: c.Directory})
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ type secretCreateCmd struct{ place }
 
 // Run makes a secret.
 func (c *secretCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().CreateDirectorySecret(ctx, &directories.CreateDirectorySecretRequest{OrganizationId: c.Organization, DirectoryId: c.Directory})
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ type secretRotateCmd struct {
 
 // Run replaces all secrets.
 func (c *secretRotateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.directories().RegenerateDirectorySecret(ctx, &directories.RegenerateDirectorySecretRequest{
 			OrganizationId: c.Organization, DirectoryId: c.Directory, OverlapSeconds: c.seconds(),
 		})
@@ -84,11 +84,15 @@ func (c *secretRotateCmd) Run(ctx context.Context, s *Server, out *Output) error
 type secretRevokeCmd struct {
 	place
 	Secret string `arg:"" help:"Id of the secret (sec_…)."`
+	sure
 }
 
 // Run ends a secret.
 func (c *secretRevokeCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
+		if err := c.confirm(ctx, out, "End %s at once? A provider that uses it is refused.", c.Secret); err != nil {
+			return err
+		}
 		req := &rollcallv1.RevokeSecretRequest{OrganizationId: c.Organization, DirectoryId: c.Directory, SecretId: c.Secret}
 		if _, err := s.access().RevokeSecret(ctx, req); err != nil {
 			return err

@@ -27,12 +27,12 @@ var domainColumns = []column[*domains.Domain]{
 }
 
 type domainListCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	organization
 }
 
 // Run lists domains.
 func (c *domainListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.domains().ListDomains(ctx, &domains.ListDomainRequest{Identities: &domains.ListDomainRequest_OrganizationId{OrganizationId: c.Organization}})
 		if err != nil {
 			return err
@@ -42,13 +42,13 @@ func (c *domainListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type domainCreateCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Domain       string `arg:"" help:"The domain, such as acme.example."`
+	organization
+	Domain string `arg:"" help:"The domain, such as acme.example."`
 }
 
 // Run registers a domain.
 func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.domains().CreateDomain(ctx, &domains.CreateDomainRequest{
 			Identities: &domains.CreateDomainRequest_OrganizationId{OrganizationId: c.Organization},
 			Domain:     &domains.CreateDomain{Domain: c.Domain},
@@ -61,14 +61,14 @@ func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error
 }
 
 type domainVerifyCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Domain       string `arg:"" help:"Id of the domain (dom_…)."`
+	organization
+	Domain string `arg:"" help:"Id of the domain (dom_…)."`
 }
 
 // Run has the server look for the domain's TXT record. It fails if the record is
 // not there, so that a script can wait for it.
 func (c *domainVerifyCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.domains().VerifyDomain(ctx, &domains.VerifyDomainRequest{
 			Identities: &domains.VerifyDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
 		})
@@ -83,13 +83,13 @@ func (c *domainVerifyCmd) Run(ctx context.Context, s *Server, out *Output) error
 }
 
 type domainDeleteCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Domain       string `arg:"" help:"Id of the domain (dom_…)."`
+	organization
+	Domain string `arg:"" help:"Id of the domain (dom_…)."`
 }
 
 // Run takes a domain away.
 func (c *domainDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if _, err := s.domains().DeleteDomain(ctx, &domains.DeleteDomainRequest{
 			Identities: &domains.DeleteDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
 		}); err != nil {

@@ -22,12 +22,13 @@ var jobColumns = []column[*rollcallv1.DirectoryJob]{
 
 type mappingProgressCmd struct {
 	place
-	Follow bool `help:"Wait until none runs any more, and show how far they are." env:"-"`
+	Job    string `arg:"" optional:"" help:"Only this one (job_…)."`
+	Follow bool   `help:"Wait until none runs any more, and show how far they are." env:"-"`
 }
 
 // Run shows the jobs of a directory, now or when they have ended.
 func (c *mappingProgressCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		var jobs []*rollcallv1.DirectoryJob
 		var err error
 		if c.Follow {
@@ -43,6 +44,10 @@ func (c *mappingProgressCmd) Run(ctx context.Context, s *Server, out *Output) er
 }
 
 func (c *mappingProgressCmd) jobs(ctx context.Context, s *Server) ([]*rollcallv1.DirectoryJob, error) {
+	if c.Job != "" {
+		r, err := s.jobs().GetDirectoryJob(ctx, &rollcallv1.GetDirectoryJobRequest{OrganizationId: c.Organization, DirectoryId: c.Directory, Id: c.Job})
+		return []*rollcallv1.DirectoryJob{r.GetJob()}, err
+	}
 	r, err := s.jobs().ListDirectoryJobs(ctx, &rollcallv1.ListDirectoryJobsRequest{OrganizationId: c.Organization, DirectoryId: c.Directory})
 	return r.GetJobs(), err
 }

@@ -18,12 +18,12 @@ var linkColumns = []column[*organizations.Link]{
 }
 
 type linkListCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
+	organization
 }
 
 // Run lists links.
 func (c *linkListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.organizations().GetPortalLinks(ctx, &organizations.GetPortalLinkRequest{Id: c.Organization})
 		if err != nil {
 			return err
@@ -33,13 +33,13 @@ func (c *linkListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type linkCreateCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Shared       bool   `help:"For somebody else: it lasts 7 days." env:"-"`
+	organization
+	Shared bool `help:"For somebody else: it lasts 7 days." env:"-"`
 }
 
 // Run makes a link.
 func (c *linkCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		r, err := s.organizations().GeneratePortalLink(ctx, &organizations.GeneratePortalLinkRequest{Id: c.Organization, Shared: &c.Shared})
 		if err != nil {
 			return err
@@ -49,14 +49,18 @@ func (c *linkCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type linkDeleteCmd struct {
-	Organization string `arg:"" help:"Id of the organization (org_…)."`
-	Link         string `arg:"" optional:"" help:"Id of the link (lnk_…)."`
+	organization
+	Link string `arg:"" optional:"" help:"Id of the link (lnk_…)."`
+	sure
 }
 
 // Run ends links.
 func (c *linkDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return c.ask(ctx, s, func() error {
 		if c.Link == "" {
+			if err := c.confirm(ctx, out, "End all links of %s?", c.Organization); err != nil {
+				return err
+			}
 			if _, err := s.organizations().DeletePortalLink(ctx, &organizations.DeletePortalLinkRequest{Id: c.Organization}); err != nil {
 				return err
 			}

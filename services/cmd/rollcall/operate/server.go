@@ -155,6 +155,18 @@ func (s *Server) access() rollcallv1connect.DirectoryAccessServiceClient {
 	return rollcallv1connect.NewDirectoryAccessServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) schemas() rollcallv1connect.DirectorySchemaServiceClient {
+	return rollcallv1connect.NewDirectorySchemaServiceClient(s.http, s.URL, s.options())
+}
+
+func (s *Server) attributes() rollcallv1connect.AttributeMappingServiceClient {
+	return rollcallv1connect.NewAttributeMappingServiceClient(s.http, s.URL, s.options())
+}
+
+func (s *Server) syncLog() rollcallv1connect.SyncLogServiceClient {
+	return rollcallv1connect.NewSyncLogServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) jobs() rollcallv1connect.DirectoryJobServiceClient {
 	return rollcallv1connect.NewDirectoryJobServiceClient(s.http, s.URL, s.options())
 }
