@@ -61,6 +61,37 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 }
 
+// BenchmarkMatch delivers events that one endpoint wants of many.
+func BenchmarkMatch(b *testing.B) {
+	for _, endpoints := range []int{200, 10_000} {
+		b.Run(fmt.Sprintf("endpoints=%d", endpoints), func(b *testing.B) {
+			w := newWorld(b, natslog.Sizes{})
+			url, _, _ := counter(b)
+			w.endpoint("whe_one", url, groupCreated)
+			created := make([]events.Event, 0, endpoints)
+			for i := range endpoints - 1 {
+				created = append(created, w.event(events.Event{Resource: fmt.Sprintf("whe_%d", i), Revision: 1}, events.WebhookEndpointCreated{
+					WebhookEndpointConfig: events.WebhookEndpointConfig{URL: url, EventTypes: []string{userUpdated}, Enabled: true},
+				}))
+			}
+			for part := range slices.Chunk(created, 1000) {
+				w.commit(part...)
+			}
+			d := w.worker()
+			want := uint64(1)
+			w.publish("org_1", groupCreated, "dirgroup_first")
+			until(b, "the endpoints have their places", func() bool { return d.Stats().Delivered == want && d.Stats().Lagging == 0 })
+			b.ResetTimer()
+			for left := b.N; left > 0; left -= 1000 {
+				w.publish("org_1", groupCreated, resources("dirgroup", min(left, 1000))...)
+			}
+			want += uint64(b.N)
+			until(b, "all are recorded", func() bool { return d.Stats().Delivered == want })
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+		})
+	}
+}
+
 // BenchmarkLatency is the time from before an event's append to EVENTS to its
 // arrival, one at a time.
 func BenchmarkLatency(b *testing.B) {

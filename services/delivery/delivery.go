@@ -7,6 +7,7 @@
 //
 //	fold      LOG    -> endpoints and when their settings applied
 //	feed      EVENTS -> the queues of the endpoints that keep up
+//	index     which of those want an event
 //	lane      one endpoint: its queue, what is in flight, its circuit
 //	replay    a second cursor of a lane, with an end
 //	slot      the lanes of one slot, their timers, and group commits to ATTEMPTS

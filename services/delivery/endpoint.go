@@ -76,6 +76,17 @@ func (e *endpoint) wants(ev *event) bool {
 	return false
 }
 
+// from returns the settings that say what the endpoint wants of events with at
+// least this ordinal.
+func (e *endpoint) from(ordinal uint64) []setting {
+	for i := len(e.settings) - 1; i > 0; i-- {
+		if e.settings[i].After < ordinal {
+			return e.settings[i:]
+		}
+	}
+	return e.settings
+}
+
 // now returns what the endpoint wants of what is caused now.
 func (e *endpoint) now() webhook.Patterns {
 	if len(e.settings) == 0 {

@@ -13,19 +13,22 @@ const rewind = 50_000
 
 // feed reads EVENTS once for all endpoints that keep up.
 //
-// Locks are taken in the order feed, slot. A lane is attached or detached with
-// both held, so under either lock alone that does not change.
+// Locks are taken in the order feed, slot, index. A lane is attached or detached
+// with the first two held, unless it is gone, so under either of them alone that
+// does not change.
 type feed struct {
 	w *Worker
 	// at is the last event that was offered to every attached lane.
 	at atomic.Uint64
 
-	mu sync.Mutex
-	// byOrganization holds the attached lanes; those for all are under "".
-	byOrganization map[string]map[*lane]struct{}
+	// index holds the attached lanes.
+	index *index
+
+	mu      sync.Mutex
+	wanting []*lane // of the event that is offered
 }
 
-func newFeed(w *Worker) *feed { return &feed{w: w, byOrganization: map[string]map[*lane]struct{}{}} }
+func newFeed(w *Worker) *feed { return &feed{w: w, index: newIndex()} }
 
 // begin chooses where to begin: at the furthest-behind lane that is not too far
 // behind.
@@ -77,24 +80,8 @@ func (f *feed) attach(l *lane) int {
 	case !l.room():
 		return full
 	}
-	l.fed = f
-	set := f.byOrganization[l.ep.Organization]
-	if set == nil {
-		set = map[*lane]struct{}{}
-		f.byOrganization[l.ep.Organization] = set
-	}
-	set[l] = struct{}{}
+	l.feedFrom(f)
 	return fed
-}
-
-// forget drops a lane whose endpoint is gone.
-func (f *feed) forget(l *lane, organization string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.byOrganization[organization], l)
-	if len(f.byOrganization[organization]) == 0 {
-		delete(f.byOrganization, organization)
-	}
 }
 
 // run reads until ctx ends.
@@ -123,18 +110,10 @@ func (f *feed) offer(e *event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if e.id != "" {
-		f.offerTo(f.byOrganization[""], e)
-		if e.organization != "" {
-			f.offerTo(f.byOrganization[e.organization], e)
+		f.wanting = f.index.find(e, f.wanting[:0])
+		for _, l := range f.wanting {
+			l.offer(e)
 		}
 	}
 	f.at.Store(e.seq)
-}
-
-func (f *feed) offerTo(lanes map[*lane]struct{}, e *event) {
-	for l := range lanes {
-		if !l.offer(e) {
-			delete(lanes, l)
-		}
-	}
 }

@@ -105,23 +105,35 @@ func (l *lane) restore(row attempts.Endpoint) {
 // room reports whether the queue takes another event.
 func (l *lane) room() bool { return len(l.queue) < queueSize }
 
-// offer is the feed's: it answers false if the lane cannot take the event, and
-// is then detached.
-func (l *lane) offer(e *event) bool {
+// end gives up what the lane has in hand, and takes no more.
+func (l *lane) end() {
+	l.feedFrom(nil)
+	l.gone, l.queue, l.again = true, nil, nil
+	l.cancel()
+}
+
+// feedFrom attaches the lane to a feed, or detaches it: from nil.
+func (l *lane) feedFrom(f *feed) {
+	if l.fed != nil {
+		l.fed.index.remove(l)
+	}
+	if l.fed = f; f != nil {
+		f.index.put(l)
+	}
+}
+
+// offer is the feed's. A lane that cannot take the event is detached.
+func (l *lane) offer(e *event) {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
-	if l.gone || l.fed == nil {
-		return false
+	switch {
+	case l.gone || l.fed == nil || e.seq <= l.read || !l.ep.wants(e) || l.settled(e.seq):
+	case l.room():
+		l.take(e)
+	default:
+		l.feedFrom(nil)
+		l.read = max(l.read, e.seq-1)
 	}
-	if e.seq <= l.read || !l.ep.wants(e) || l.settled(e.seq) {
-		return true
-	}
-	if !l.room() {
-		l.fed, l.read = nil, max(l.read, e.seq-1)
-		return false
-	}
-	l.take(e)
-	return true
 }
 
 // settled reports whether something was recorded of the event already: before

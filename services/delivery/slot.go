@@ -82,31 +82,23 @@ func recoverSlot(ctx context.Context, w *Worker, n int) (*slot, error) {
 // install takes an endpoint as the log has it now, nil if it is deleted.
 func (s *slot) install(id string, ep *endpoint) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	l, ok := s.lanes[id]
 	if ep == nil {
-		if !ok {
-			s.mu.Unlock()
-			return
-		}
-		organization := ""
-		if l.ep != nil {
-			organization = l.ep.Organization
-		}
-		fed := l.fed
-		s.drop(l)
-		s.mu.Unlock()
-		if fed != nil {
-			fed.forget(l, organization)
+		if ok {
+			s.drop(l)
 		}
 		return
 	}
-	defer s.mu.Unlock()
 	if !ok {
 		l = newLane(s, id)
 		s.lanes[id] = l
 	}
 	old := l.ep
 	l.ep = ep
+	if l.fed != nil {
+		l.fed.index.put(l)
+	}
 	if old == nil || old.RateLimit != ep.RateLimit {
 		l.rate = limiter(ep)
 	}
@@ -125,8 +117,7 @@ func (s *slot) install(id string, ep *endpoint) {
 // drop ends a lane. Its attempts under way are given up, and nothing more is
 // recorded but the end.
 func (s *slot) drop(l *lane) {
-	l.gone, l.fed, l.queue, l.again = true, nil, nil, nil
-	l.cancel()
+	l.end()
 	delete(s.lanes, l.id)
 	kept := s.pending[:0]
 	for _, p := range s.pending {

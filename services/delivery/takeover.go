@@ -112,19 +112,11 @@ func (s *slot) abandon() {
 	s.mu.Lock()
 	s.fenced = true
 	s.pending = nil
-	gone := make(map[*lane]*feed, len(s.lanes))
 	for _, l := range s.lanes {
-		gone[l] = l.fed
-		l.gone, l.fed, l.queue, l.again = true, nil, nil, nil
-		l.cancel()
+		l.end()
 	}
 	s.mu.Unlock()
 	s.cancel()
-	for l, f := range gone {
-		if f != nil && l.ep != nil {
-			f.forget(l, l.ep.Organization)
-		}
-	}
 }
 
 // takeOver recovers slots and begins work on those that are still this worker's
@@ -266,12 +258,9 @@ func (f *feed) hand(ctx context.Context) {
 		if f.at.Load() < main.at.Load() {
 			return false
 		}
-		for organization, lanes := range f.byOrganization {
-			for l := range lanes {
-				main.adopt(l, organization, f)
-			}
+		for _, l := range f.index.all() {
+			main.adopt(l, f)
 		}
-		clear(f.byOrganization)
 		return true
 	}
 	for !over() && ctx.Err() == nil {
@@ -291,17 +280,12 @@ func (f *feed) hand(ctx context.Context) {
 
 // adopt feeds a lane that another feed, which is at least as far, fed so far.
 // Both are locked.
-func (f *feed) adopt(l *lane, organization string, former *feed) {
+func (f *feed) adopt(l *lane, former *feed) {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
 	if l.gone || l.fed != former {
 		return
 	}
-	l.read, l.fed = max(l.read, former.at.Load()), f
-	set := f.byOrganization[organization]
-	if set == nil {
-		set = map[*lane]struct{}{}
-		f.byOrganization[organization] = set
-	}
-	set[l] = struct{}{}
+	l.read = max(l.read, former.at.Load())
+	l.feedFrom(f)
 }
