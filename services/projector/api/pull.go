@@ -30,7 +30,7 @@ func (s *pullService) ListEvents(ctx context.Context, r *rollcallv1.ListEventsRe
 	}
 	size, sizeErr := pageSize(r.GetLimit(), usualEvents, mostEvents)
 	after, back, cursorErr := parseEventToken(r.GetCursor())
-	if back {
+	if back || cursorErr != nil { // ListEventsPaginated calls it page_token
 		cursorErr = fault.New(fault.Invalid, "cursor is not one that this call gave; start again without it.")
 	}
 	f, filterErr := pullFilter(r)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
 	"github.com/rollcallhq/rollcall/pkg/api/gen/scalekit/v1/domains"
 )
 
@@ -11,6 +13,7 @@ type domainCmd struct {
 	Server
 
 	List   domainListCmd   `cmd:"" help:"List an organization's domains."`
+	Get    domainGetCmd    `cmd:"" help:"Show one."`
 	Create domainCreateCmd `cmd:"" help:"Register one."`
 	Verify domainVerifyCmd `cmd:"" help:"Look for its TXT record now."`
 	Delete domainDeleteCmd `cmd:"" help:"Take one away."`
@@ -26,32 +29,44 @@ var domainColumns = []column[*domains.Domain]{
 	{"CREATED", func(d *domains.Domain) string { return when(d.GetCreateTime()) }},
 }
 
-type domainListCmd struct {
+// domain is what a command about one domain is given.
+type domain struct {
 	organization
+	Domain string `arg:"" help:"Id of the domain (dom_…)."`
 }
 
-// Run lists domains.
+type domainListCmd struct {
+	organization
+	Limit
+}
+
+// Run lists domains, of which the API counts pages instead of giving tokens.
 func (c *domainListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
-		r, err := s.domains().ListDomains(ctx, &domains.ListDomainRequest{Identities: &domains.ListDomainRequest_OrganizationId{OrganizationId: c.Organization}})
-		if err != nil {
-			return err
+		var all []*domains.Domain
+		for page := int32(1); len(all) < c.Limit.Limit; page++ {
+			r, err := s.domains().ListDomains(ctx, &domains.ListDomainRequest{
+				Identities: &domains.ListDomainRequest_OrganizationId{OrganizationId: c.Organization},
+				PageSize:   wrapperspb.Int32(most), PageNumber: wrapperspb.Int32(page),
+			})
+			if err != nil {
+				return err
+			}
+			if all = append(all, r.GetDomains()...); len(r.GetDomains()) < most {
+				break
+			}
 		}
-		return list(s, out, r.GetDomains(), domainColumns)
+		return list(s, out, all[:min(len(all), max(c.Limit.Limit, 0))], domainColumns)
 	})
 }
 
-type domainCreateCmd struct {
-	organization
-	Domain string `arg:"" help:"The domain, such as acme.example."`
-}
+type domainGetCmd struct{ domain }
 
-// Run registers a domain.
-func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+// Run shows a domain.
+func (c *domainGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
-		r, err := s.domains().CreateDomain(ctx, &domains.CreateDomainRequest{
-			Identities: &domains.CreateDomainRequest_OrganizationId{OrganizationId: c.Organization},
-			Domain:     &domains.CreateDomain{Domain: c.Domain},
+		r, err := s.domains().GetDomain(ctx, &domains.GetDomainRequest{
+			Identities: &domains.GetDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
 		})
 		if err != nil {
 			return err
@@ -60,10 +75,45 @@ func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error
 	})
 }
 
-type domainVerifyCmd struct {
+type domainCreateCmd struct {
 	organization
-	Domain string `arg:"" help:"Id of the domain (dom_…)."`
+	Domain       string `arg:"" help:"The domain, such as acme.example."`
+	Verification string `help:"admin: it counts by your word. dns: once its TXT record is seen, within 7 days." enum:"admin,dns" default:"admin" env:"-"`
+	Type         string `help:"organization: its directories may provision users of it. allowed-email: addresses only." enum:"organization,allowed-email" default:"organization" env:"-"`
 }
+
+// Help is shown by kong.
+func (domainCreateCmd) Help() string {
+	return `Examples:
+
+  rollcall domain create acme acme.example
+  rollcall domain create acme acme.example --verification dns     # shows the TXT record that has to be there
+  rollcall domain verify acme dom_…`
+}
+
+// Run registers a domain.
+func (c *domainCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	in := &domains.CreateDomain{
+		Domain: c.Domain, DomainType: domains.DomainType_ORGANIZATION_DOMAIN, VerificationMethod: domains.VerificationMethod_ADMIN,
+	}
+	if c.Verification == "dns" {
+		in.VerificationMethod = domains.VerificationMethod_DNS
+	}
+	if c.Type == "allowed-email" {
+		in.DomainType = domains.DomainType_ALLOWED_EMAIL_DOMAIN
+	}
+	return c.ask(ctx, s, func() error {
+		r, err := s.domains().CreateDomain(ctx, &domains.CreateDomainRequest{
+			Identities: &domains.CreateDomainRequest_OrganizationId{OrganizationId: c.Organization}, Domain: in,
+		})
+		if err != nil {
+			return err
+		}
+		return show(s, out, r.GetDomain(), domainColumns)
+	})
+}
+
+type domainVerifyCmd struct{ domain }
 
 // Run has the server look for the domain's TXT record. It fails if the record is
 // not there, so that a script can wait for it.
@@ -83,13 +133,16 @@ func (c *domainVerifyCmd) Run(ctx context.Context, s *Server, out *Output) error
 }
 
 type domainDeleteCmd struct {
-	organization
-	Domain string `arg:"" help:"Id of the domain (dom_…)."`
+	domain
+	sure
 }
 
 // Run takes a domain away.
 func (c *domainDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
+		if err := c.confirm(ctx, out, "Delete the domain %s? Users of it may be refused.", c.Domain); err != nil {
+			return err
+		}
 		if _, err := s.domains().DeleteDomain(ctx, &domains.DeleteDomainRequest{
 			Identities: &domains.DeleteDomainRequest_OrganizationId{OrganizationId: c.Organization}, Id: c.Domain,
 		}); err != nil {

@@ -22,6 +22,7 @@ type Commands struct {
 	Role       roleCmd       `cmd:"" group:"Operate" help:"Roles, of all organizations or one."`
 	Permission permissionCmd `cmd:"" group:"Operate" help:"Permissions that roles consist of."`
 	Mapping    mappingCmd    `cmd:"" group:"Operate" help:"Which groups of a directory give which roles."`
+	Event      eventCmd      `cmd:"" group:"Operate" help:"Events as webhooks carry them, fetched instead of sent."`
 	Webhook    webhookCmd    `cmd:"" group:"Operate" help:"Webhook endpoints and what was sent to them."`
 	Client     clientCmd     `cmd:"" group:"Operate" help:"API clients."`
 	Nats       natsCmd       `cmd:"" group:"Operate" help:"Credentials of NATS clients that read events."`

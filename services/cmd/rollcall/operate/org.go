@@ -9,12 +9,14 @@ import (
 type orgCmd struct {
 	Server
 
-	List   orgListCmd   `cmd:"" help:"List organizations, the oldest first."`
-	Get    orgGetCmd    `cmd:"" help:"Show one."`
-	Create orgCreateCmd `cmd:"" help:"Make one."`
-	Update orgUpdateCmd `cmd:"" help:"Change what is given."`
-	Delete orgDeleteCmd `cmd:"" help:"Delete one. Its directories have to go first."`
-	Link   linkCmd      `cmd:"" help:"Links into an organization's admin portal."`
+	List     orgListCmd     `cmd:"" help:"List organizations, the oldest first."`
+	Search   orgSearchCmd   `cmd:"" help:"Find organizations by a part of their name, external id, slug or id."`
+	Get      orgGetCmd      `cmd:"" help:"Show one."`
+	Create   orgCreateCmd   `cmd:"" help:"Make one."`
+	Update   orgUpdateCmd   `cmd:"" help:"Change what is given."`
+	Delete   orgDeleteCmd   `cmd:"" help:"Delete one. Its directories have to go first."`
+	Settings orgSettingsCmd `cmd:"" help:"Features of an organization, and how many users it may have."`
+	Link     linkCmd        `cmd:"" help:"Links into an organization's admin portal."`
 }
 
 var orgColumns = []column[*organizations.Organization]{
@@ -23,6 +25,15 @@ var orgColumns = []column[*organizations.Organization]{
 	{"EXTERNAL ID", (*organizations.Organization).GetExternalId},
 	{"CREATED", func(o *organizations.Organization) string { return when(o.GetCreateTime()) }},
 }
+
+// orgMembers is what one organization is shown with.
+var orgMembers = append(orgColumns[:len(orgColumns):len(orgColumns)],
+	column[*organizations.Organization]{"CHANGED", func(o *organizations.Organization) string { return when(o.GetUpdateTime()) }},
+	column[*organizations.Organization]{"REGION", func(o *organizations.Organization) string { return o.GetRegionCode().String() }},
+	column[*organizations.Organization]{"SLUG", (*organizations.Organization).GetSlug},
+	column[*organizations.Organization]{"LOGO", (*organizations.Organization).GetLogoUrl},
+	column[*organizations.Organization]{"METADATA", func(o *organizations.Organization) string { return pairs(o.GetMetadata()) }},
+)
 
 type orgListCmd struct {
 	Limit
@@ -44,83 +55,61 @@ func (c *orgListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	})
 }
 
-type orgGetCmd struct {
-	Organization string `arg:"" help:"Its id (org_…) or external id."`
+type orgSearchCmd struct {
+	Limit
+	Text string `arg:"" help:"The part to look for, 3 to 100 characters in any case."`
 }
 
-// Run shows an organization.
-func (c *orgGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
+// Run finds organizations.
+func (c *orgSearchCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
-		req := &organizations.GetOrganizationRequest{Identities: &organizations.GetOrganizationRequest_ExternalId{ExternalId: c.Organization}}
-		if isID(c.Organization, "org_") {
-			req.Identities = &organizations.GetOrganizationRequest_Id{Id: c.Organization}
-		}
-		r, err := s.organizations().GetOrganization(ctx, req)
-		if err != nil {
-			return err
-		}
-		return show(s, out, r.GetOrganization(), orgColumns)
-	})
-}
-
-type orgCreateCmd struct {
-	Name       string            `arg:"" help:"What people call it."`
-	ExternalID string            `help:"Your application's id of it." env:"-"`
-	Metadata   map[string]string `help:"What you want to remember of it." placeholder:"KEY=VALUE" env:"-"`
-}
-
-// Run makes an organization.
-func (c *orgCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		r, err := s.organizations().CreateOrganization(ctx, &organizations.CreateOrganizationRequest{
-			Organization: &organizations.CreateOrganization{DisplayName: c.Name, ExternalId: optional(c.ExternalID), Metadata: c.Metadata},
+		var all []*organizations.Organization
+		err := c.pages(mostFound, func(size int, token string) (string, int, error) {
+			r, err := s.organizations().SearchOrganization(ctx, &organizations.SearchOrganizationsRequest{Query: c.Text, PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
+			all = append(all, r.GetOrganizations()...)
+			return r.GetNextPageToken(), len(r.GetOrganizations()), err
 		})
 		if err != nil {
 			return err
 		}
-		return show(s, out, r.GetOrganization(), orgColumns)
+		return list(s, out, all, orgColumns)
 	})
 }
 
-type orgUpdateCmd struct {
-	Organization string            `arg:"" help:"Its id (org_…) or external id."`
-	Name         string            `help:"What people call it." env:"-"`
-	ExternalID   string            `help:"Your application's id of it." env:"-"`
-	Metadata     map[string]string `help:"Replaces all of it." placeholder:"KEY=VALUE" env:"-"`
-}
+type orgGetCmd struct{ organization }
 
-// Run changes an organization.
-func (c *orgUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		req := &organizations.UpdateOrganizationRequest{
-			Identities: &organizations.UpdateOrganizationRequest_ExternalId{ExternalId: c.Organization},
-			Organization: &organizations.UpdateOrganization{
-				DisplayName: optional(c.Name), ExternalId: optional(c.ExternalID), Metadata: c.Metadata,
-			},
-		}
-		if isID(c.Organization, "org_") {
-			req.Identities = &organizations.UpdateOrganizationRequest_Id{Id: c.Organization}
-		}
-		r, err := s.organizations().UpdateOrganization(ctx, req)
+// Run shows an organization.
+func (c *orgGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	return c.ask(ctx, s, func() error {
+		o, err := c.get(ctx, s)
 		if err != nil {
 			return err
 		}
-		return show(s, out, r.GetOrganization(), orgColumns)
+		return show(s, out, o, orgMembers)
 	})
 }
 
+func (o *organization) get(ctx context.Context, s *Server) (*organizations.Organization, error) {
+	r, err := s.organizations().GetOrganization(ctx, &organizations.GetOrganizationRequest{
+		Identities: &organizations.GetOrganizationRequest_Id{Id: o.Organization},
+	})
+	return r.GetOrganization(), err
+}
+
 type orgDeleteCmd struct {
-	Organization string `arg:"" help:"Its id (org_…) or external id."`
+	organization
+	sure
 }
 
 // Run deletes an organization.
 func (c *orgDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		req := &organizations.DeleteOrganizationRequest{Identities: &organizations.DeleteOrganizationRequest_ExternalId{ExternalId: c.Organization}}
-		if isID(c.Organization, "org_") {
-			req.Identities = &organizations.DeleteOrganizationRequest_Id{Id: c.Organization}
+	return c.ask(ctx, s, func() error {
+		if err := c.confirm(ctx, out, "Delete the organization %s with all that it has?", c.Organization); err != nil {
+			return err
 		}
-		if _, err := s.organizations().DeleteOrganization(ctx, req); err != nil {
+		if _, err := s.organizations().DeleteOrganization(ctx, &organizations.DeleteOrganizationRequest{
+			Identities: &organizations.DeleteOrganizationRequest_Id{Id: c.Organization},
+		}); err != nil {
 			return err
 		}
 		return done(s, out, "Deleted %s.", c.Organization)

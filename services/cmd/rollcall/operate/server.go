@@ -171,6 +171,10 @@ func (s *Server) jobs() rollcallv1connect.DirectoryJobServiceClient {
 	return rollcallv1connect.NewDirectoryJobServiceClient(s.http, s.URL, s.options())
 }
 
+func (s *Server) events() rollcallv1connect.EventServiceClient {
+	return rollcallv1connect.NewEventServiceClient(s.http, s.URL, s.options())
+}
+
 func (s *Server) webhooks() rollcallv1connect.WebhookEndpointServiceClient {
 	return rollcallv1connect.NewWebhookEndpointServiceClient(s.http, s.URL, s.options())
 }
