@@ -152,6 +152,8 @@ func streams(c Config) []jetstream.StreamConfig {
 		// Nothing is denied: personal data may have to be removed by hand.
 		MaxMsgsPerSubject: RequestsPerDirectory,
 		AllowDirect:       true,
+		// What several directories have to tell is one sync of the disk.
+		AllowAtomicPublish: true,
 	}}
 }
 

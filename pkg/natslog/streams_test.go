@@ -61,7 +61,7 @@ func TestEnsure(t *testing.T) {
 		natslog.LogStream:      {[]string{"log.*"}, sizes.Log, jetstream.DiscardNew, false, false, true, false},
 		natslog.EventsStream:   {[]string{"events.>", "endpoint.>"}, sizes.Events, jetstream.DiscardOld, true, true, false, false},
 		natslog.AttemptsStream: {[]string{"attempts.*"}, sizes.Attempts, jetstream.DiscardNew, false, false, false, false},
-		natslog.RequestsStream: {[]string{"requests.>"}, sizes.Requests, jetstream.DiscardOld, true, false, false, true},
+		natslog.RequestsStream: {[]string{"requests.>"}, sizes.Requests, jetstream.DiscardOld, true, true, false, true},
 	} {
 		c := config(t, js, name)
 		if diff := cmp.Diff(want.subjects, c.Subjects); diff != "" {

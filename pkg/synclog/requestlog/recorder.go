@@ -2,36 +2,30 @@ package requestlog
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 
 	"github.com/rollcallhq/rollcall/pkg/synclog"
 )
 
-// Rate is how many messages a second one process writes at most, and BusyRate
-// how many on a disk that is busy.
 const (
-	Rate     = int(time.Second/tick) * perTick
-	BusyRate = int(time.Second/tick) * perBusyTick
-)
-
-const (
+	// tick is the time between two appends. Each is one sync of the disk that the
+	// log of all writes is on, however many messages it holds.
 	tick = 200 * time.Millisecond
-	// perTick messages are written in each tick, but beyond perBusyTick only while
-	// all of them took less than share: 3% of the time, so that their syncs are no
-	// burden to the log's, whatever the disk.
-	perTick     = 10
-	perBusyTick = 2
-	share       = 6 * time.Millisecond
-	// askTimeout bounds one publish.
+	// perTick messages, each of another directory, are one append, or as many as
+	// have bytesPerTick: so 500 directories that all have something to tell wait for
+	// three of them.
+	perTick      = 200
+	bytesPerTick = 1 << 20
+	// perTickAlone messages are written in each tick where the server takes no
+	// batches, as each is a sync of its own.
+	perTickAlone = 2
+	// askTimeout bounds one append.
 	askTimeout = 5 * time.Second
 	// A stream that cannot be reached is tried again after retryFirst, and then
 	// after twice as long each time, up to retryMost.
@@ -51,9 +45,9 @@ type Options struct {
 
 // Recorder writes the sync log. It is safe for concurrent use.
 type Recorder struct {
-	now     func() time.Time
-	log     *slog.Logger
-	publish func(ctx context.Context, subject, id string, data []byte) error
+	now    func() time.Time
+	log    *slog.Logger
+	stream appender
 
 	mu        sync.Mutex
 	collector *synclog.Collector
@@ -62,8 +56,9 @@ type Recorder struct {
 	lost atomic.Uint64 // entries of batches that could not be written
 
 	// Of the one goroutine that writes.
-	name string // of this recorder, in message ids
-	sent uint64
+	name  string // of this recorder, in message ids
+	sent  uint64
+	alone bool // the server took no batch
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -72,20 +67,17 @@ type Recorder struct {
 // Start makes a recorder that writes in the background until Stop, also beyond
 // the end of ctx.
 func Start(ctx context.Context, js jetstream.JetStream, o Options) *Recorder {
-	return start(ctx, o, func(ctx context.Context, subject, id string, data []byte) error {
-		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
-		return err
-	})
+	return start(ctx, o, stream{js})
 }
 
-func start(ctx context.Context, o Options, publish func(ctx context.Context, subject, id string, data []byte) error) *Recorder {
+func start(ctx context.Context, o Options, to appender) *Recorder {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	r := &Recorder{now: o.Now, log: o.Logger, publish: publish, collector: synclog.NewCollector(), name: nuid.Next(), done: make(chan struct{})}
+	r := &Recorder{now: o.Now, log: o.Logger, stream: to, collector: synclog.NewCollector(), name: nuid.Next(), done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r.cancel = cancel
 	go func() {
@@ -148,35 +140,33 @@ func (r *Recorder) run(ctx context.Context) {
 
 // turn writes what one tick may write; false if ctx ended.
 func (r *Recorder) turn(ctx context.Context) bool {
-	began := time.Now()
-	for n := 0; n < perBusyTick || n < perTick && time.Since(began) < share; n++ {
+	most, size := perTick, 0
+	if r.alone {
+		most = perTickAlone
+	}
+	var load []parcel
+	for len(load) < most && size < bytesPerTick {
 		r.mu.Lock()
 		batches := r.collector.Take(1, r.now())
 		r.mu.Unlock()
 		if len(batches) == 0 {
-			return true
+			break
 		}
-		if !r.insist(ctx, batches[0]) {
-			return false
+		if p, ok := r.pack(batches[0]); ok {
+			load = append(load, p)
+			size += len(p.data)
 		}
 	}
-	return true
+	return r.insist(ctx, load)
 }
 
-// insist writes a batch, however long that takes; false if ctx ended first.
-func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
-	m, ok := r.message(b)
-	if !ok {
-		return true
-	}
+// insist writes a load, however long that takes; false if ctx ended first.
+func (r *Recorder) insist(ctx context.Context, load []parcel) bool {
 	pause := retryFirst
 	for failures := 0; ; failures++ {
-		err := r.write(ctx, m)
-		if err == nil || errors.Is(err, errRefused) {
-			switch {
-			case err != nil:
-				r.lose(b, err)
-			case failures > 0:
+		var err error
+		if load, err = r.write(ctx, load); err == nil {
+			if failures > 0 {
 				r.log.Info("the sync log is written again")
 			}
 			return true
@@ -186,7 +176,7 @@ func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
 		}
 		select {
 		case <-ctx.Done():
-			r.depart(ctx, m, b)
+			r.depart(ctx, load)
 			return false
 		case <-time.After(pause):
 		}
@@ -194,30 +184,39 @@ func (r *Recorder) insist(ctx context.Context, b synclog.Batch) bool {
 	}
 }
 
-// finish writes what is left at the end, each batch once.
+// finish writes what is left at the end, each load once.
 func (r *Recorder) finish(ended context.Context) {
 	r.mu.Lock()
 	left := r.collector.Drain(r.now())
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), farewell)
 	defer cancel()
-	for _, b := range left {
-		m, ok := r.message(b)
-		if !ok {
-			continue
+	for len(left) > 0 {
+		var load []parcel
+		for size := 0; len(left) > 0 && len(load) < perTick && size < bytesPerTick; left = left[1:] {
+			if p, ok := r.pack(left[0]); ok {
+				load = append(load, p)
+				size += len(p.data)
+			}
 		}
-		if err := r.write(ctx, m); err != nil {
-			r.lose(b, err)
+		if rest, err := r.write(ctx, load); err != nil {
+			r.loseAll(rest, err)
 		}
 	}
 }
 
-// depart writes a message one last time.
-func (r *Recorder) depart(ended context.Context, m message, b synclog.Batch) {
+// depart writes a load one last time.
+func (r *Recorder) depart(ended context.Context, load []parcel) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), farewell/2)
 	defer cancel()
-	if err := r.write(ctx, m); err != nil {
-		r.lose(b, err)
+	if rest, err := r.write(ctx, load); err != nil {
+		r.loseAll(rest, err)
+	}
+}
+
+func (r *Recorder) loseAll(load []parcel, err error) {
+	for _, p := range load {
+		r.lose(p.batch, err)
 	}
 }
 
@@ -229,37 +228,4 @@ func (r *Recorder) lose(b synclog.Batch, err error) {
 	}
 	r.lost.Add(uint64(n))
 	r.log.Warn("a part of the sync log is lost", "directory", b.Directory, "requests", n, "error", err)
-}
-
-// message is a batch on its way. Its id makes repeats harmless.
-type message struct {
-	subject, id string
-	data        []byte
-}
-
-func (r *Recorder) message(b synclog.Batch) (message, bool) {
-	b.Redact()
-	data, err := synclog.Encode(b)
-	if err != nil {
-		r.lose(b, err)
-		return message{}, false
-	}
-	r.sent++
-	return message{synclog.Subject(b.Organization, b.Directory), fmt.Sprintf("%s.%d", r.name, r.sent), data}, true
-}
-
-// errRefused says that the server will never take these bytes.
-var errRefused = errors.New("requestlog: the server refused the message")
-
-// codeTooLarge is JetStream's answer to a message beyond a limit.
-const codeTooLarge = 10054
-
-func (r *Recorder) write(ctx context.Context, m message) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	err := r.publish(ctx, m.subject, m.id, m.data)
-	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeTooLarge || errors.Is(err, nats.ErrMaxPayload) {
-		return fmt.Errorf("%w: %w", errRefused, err)
-	}
-	return err
 }

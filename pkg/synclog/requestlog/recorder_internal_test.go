@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,20 +18,39 @@ import (
 // wire is what the server was sent, and what it answers.
 type wire struct {
 	mu     sync.Mutex
-	answer func(n int) error // of the n-th publish
-	at     []time.Time
+	answer func(n int) error // of the n-th append
+	batch  error             // of every append of several messages
+	at     []time.Time       // of appends
 	ids    []string
 	got    []synclog.Batch
+	sizes  []int // of appends
 	n      int
-	slow   time.Duration // what each publish takes
+	slow   time.Duration // what each append takes
 }
 
-func (w *wire) publish(ctx context.Context, _, id string, data []byte) error {
+func (w *wire) one(ctx context.Context, m message) error {
+	return w.append(ctx, []message{m})
+}
+
+func (w *wire) all(ctx context.Context, load []parcel) error {
+	if w.batch != nil {
+		return w.batch
+	}
+	var ms []message
+	for _, p := range load {
+		ms = append(ms, p.message)
+	}
+	return w.append(ctx, ms)
+}
+
+func (w *wire) append(ctx context.Context, ms []message) error {
 	time.Sleep(w.slow)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.n++
-	w.ids = append(w.ids, id)
+	for _, m := range ms {
+		w.ids = append(w.ids, m.id)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -39,12 +59,16 @@ func (w *wire) publish(ctx context.Context, _, id string, data []byte) error {
 			return err
 		}
 	}
-	b, err := synclog.Decode(data)
-	if err != nil {
-		return err
+	size := 0
+	for _, m := range ms {
+		b, err := synclog.Decode(m.data)
+		if err != nil {
+			return err
+		}
+		size += len(m.data)
+		w.got = append(w.got, b)
 	}
-	w.got = append(w.got, b)
-	w.at = append(w.at, time.Now())
+	w.at, w.sizes = append(w.at, time.Now()), append(w.sizes, size)
 	return nil
 }
 
@@ -65,37 +89,55 @@ func refusal(dir int) synclog.Entry {
 	}
 }
 
-// TestRate: however many directories have something to tell, the server gets no
-// more than Rate messages in any second, BusyRate if each takes long, and all is
-// told in the end.
+// TestRate: 500 directories that all have something to tell wait for 600 ms, and
+// however many there are, the server gets one append for each tick, of a bounded
+// size. One that takes no batches gets a few messages.
 func TestRate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		slow time.Duration
-		most int
-	}{"fast disk": {0, Rate}, "usual disk": {2 * time.Millisecond, 15}, "busy disk": {20 * time.Millisecond, BusyRate}} {
+		slow        time.Duration
+		batch       error
+		directories int
+		body        int // bytes
+		appends     int // in a tick
+		within      time.Duration
+	}{
+		"fast disk":   {directories: 500, appends: 1, within: 3 * tick},
+		"busy disk":   {slow: 50 * time.Millisecond, directories: 500, appends: 1, within: 3*tick + 50*time.Millisecond},
+		"many":        {directories: 2000, appends: 1, within: 10 * tick},
+		"large ones":  {directories: 80, body: 15 << 10, appends: 1, within: 6 * tick},
+		"no batches":  {batch: errAlone, directories: 220, appends: perTickAlone, within: 11 * tick},
+		"a bad batch": {batch: errApart, directories: 500, appends: perTick, within: 3 * tick},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := &wire{slow: c.slow}
-				r := start(t.Context(), Options{}, w.publish)
-				const directories = 200
-				for i := range directories {
+				w := &wire{slow: c.slow, batch: c.batch}
+				r := start(t.Context(), Options{}, w)
+				body := []byte(`{"a":"` + strings.Repeat("x", c.body) + `"}`)
+				for i := range c.directories {
 					for range 3 {
-						r.Record(refusal(i))
+						r.Record(refusal(i).With(body))
 					}
 				}
-				time.Sleep(time.Duration(directories/c.most+2) * time.Second)
-				if n := w.entries(); n != 3*directories {
-					t.Errorf("%d of %d requests are told", n, 3*directories)
+				time.Sleep(c.within)
+				synctest.Wait()
+				if n := w.entries(); n != 3*c.directories {
+					t.Errorf("%d of %d requests are told", n, 3*c.directories)
 				}
 				_ = r.Stop()
-				// A tick's messages come at once, so a second can hold those of one tick
-				// more.
-				most := c.most + int(tick*time.Duration(c.most)/time.Second)
-				for i := most; i < len(w.at); i++ {
-					if d := w.at[i].Sub(w.at[i-most]); d < time.Second-tick {
-						t.Errorf("messages %d to %d in %s", i-most, i, d)
+				first := c.appends
+				if c.batch != nil { // which the server had to say first
+					first = perTick
+				}
+				for i := first; i+c.appends < len(w.at); i++ {
+					if d := w.at[i+c.appends].Sub(w.at[i]); d < tick-c.slow {
+						t.Errorf("appends %d to %d in %s", i, i+c.appends, d)
+					}
+				}
+				for _, size := range w.sizes {
+					if size > bytesPerTick+synclog.MaxBatch {
+						t.Errorf("an append has %d bytes", size)
 					}
 				}
 				if r.Dropped() != 0 {
@@ -118,7 +160,7 @@ func TestOutage(t *testing.T) {
 			}
 			return nil
 		}}
-		r := start(t.Context(), Options{}, w.publish)
+		r := start(t.Context(), Options{}, w)
 		for i := range 5 {
 			r.Record(refusal(i))
 		}
@@ -128,9 +170,9 @@ func TestOutage(t *testing.T) {
 			t.Errorf("%d tries in ten minutes", w.n)
 		}
 		down = false
-		for _, id := range w.ids {
-			if id != w.ids[0] {
-				t.Errorf("the same message is sent as %s and %s", w.ids[0], id)
+		for i, id := range w.ids {
+			if id != w.ids[i%5] {
+				t.Errorf("the same message is sent as %s and %s", w.ids[i%5], id)
 			}
 		}
 		w.mu.Unlock()
@@ -147,7 +189,7 @@ func TestStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{}
-		r := start(t.Context(), Options{}, w.publish)
+		r := start(t.Context(), Options{}, w)
 		for i := range 30 {
 			r.Record(refusal(i))
 		}
@@ -170,7 +212,7 @@ func TestStopDown(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := &wire{answer: func(int) error { return nats.ErrNoResponders }}
-				r := start(t.Context(), Options{}, w.publish)
+				r := start(t.Context(), Options{}, w)
 				for i := range 30 {
 					r.Record(refusal(i))
 				}
@@ -189,13 +231,13 @@ func TestStopDown(t *testing.T) {
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answer: func(n int) error {
+		w := &wire{batch: errApart, answer: func(n int) error {
 			if n == 1 {
-				return nats.ErrMaxPayload
+				return errRefused
 			}
 			return nil
 		}}
-		r := start(t.Context(), Options{}, w.publish)
+		r := start(t.Context(), Options{}, w)
 		for i := range 5 {
 			r.Record(refusal(i))
 		}
@@ -213,7 +255,7 @@ func TestFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wire{answer: func(int) error { return errors.New("down") }}
-		r := start(t.Context(), Options{}, w.publish)
+		r := start(t.Context(), Options{}, w)
 		began := time.Now()
 		const n = 100_000
 		for i := range n {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,6 +131,70 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestManyDirectories: what many directories tell at once is in the stream once,
+// whether it takes batches or not, or refuses a message of one.
+func TestManyDirectories(t *testing.T) {
+	t.Parallel()
+	const directories = 40
+	for name, prepare := range map[string]func(*jetstream.StreamConfig){
+		"in batches": func(*jetstream.StreamConfig) {},
+		"one by one": func(c *jetstream.StreamConfig) { c.AllowAtomicPublish = false },
+		"too large":  func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1000 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			js := open(t)
+			stream, err := js.Stream(t.Context(), requestlog.Stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := stream.CachedInfo().Config
+			prepare(&cfg)
+			if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+				t.Fatal(err)
+			}
+			r := requestlog.Start(t.Context(), js, requestlog.Options{})
+			for i := range directories {
+				e := refusal(i)
+				if i == 7 && cfg.MaxMsgSize > 0 {
+					e.Detail = strings.Repeat("x", 1000)
+				}
+				r.Record(e)
+			}
+			want := directories
+			if cfg.MaxMsgSize > 0 {
+				want--
+			}
+			l := requestlog.New(js)
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // between looks
+				e, err := l.Extent(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Last >= uint64(want) && r.Dropped() == uint64(directories-want) {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("the stream has %+v", e)
+				}
+			}
+			_ = r.Stop()
+			got := map[string]int{}
+			for _, s := range read(t, l, 0) {
+				got[s.Batch.Directory] += len(s.Batch.Entries)
+			}
+			if len(got) != want || r.Dropped() != uint64(directories-want) {
+				t.Errorf("%d directories are told of, %d requests dropped; want %d", len(got), r.Dropped(), want)
+			}
+			for dir, n := range got {
+				if n != 1 {
+					t.Errorf("%d entries of %s", n, dir)
+				}
+			}
+		})
+	}
+}
+
 // TestForeign: a message that is no batch is handed on as what it is.
 func TestForeign(t *testing.T) {
 	t.Parallel()
@@ -161,14 +226,16 @@ func TestNoStream(t *testing.T) {
 		t.Errorf("%d dropped, want 1", r.Dropped())
 	}
 	// Nor does it write to a stream of somebody else that takes its subjects.
-	foreign, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FOREIGN", Subjects: []string{"requests.>"}})
+	foreign, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FOREIGN", Subjects: []string{"requests.>"}, AllowAtomicPublish: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r = requestlog.Start(t.Context(), js, requestlog.Options{})
-	r.Record(refusal(1))
+	for i := range 3 {
+		r.Record(refusal(i))
+	}
 	_ = r.Stop()
-	if info, err := foreign.Info(t.Context()); err != nil || info.State.Msgs != 0 || r.Dropped() != 1 {
+	if info, err := foreign.Info(t.Context()); err != nil || info.State.Msgs != 0 || r.Dropped() != 3 {
 		t.Errorf("a foreign stream has %+v, %v", info, err)
 	}
 	l := requestlog.New(js)
