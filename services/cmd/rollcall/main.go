@@ -85,7 +85,7 @@ func (c *cli) parser(options ...kong.Option) (*kong.Kong, error) {
 		kong.Name("rollcall"),
 		kong.Description("SCIM in, signed webhooks out, nothing lost in between."),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Vars{"version": version, "ladder": webhook.DefaultLadder},
+		kong.Vars{"version": version, "ladder": webhook.DefaultLadder, "moment": operate.Moments},
 		kong.Configuration(readSettings),
 		kong.DefaultEnvars("ROLLCALL"),
 	}, options...)...)

@@ -2,9 +2,6 @@ package operate
 
 import (
 	"context"
-	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -26,25 +23,20 @@ var auditColumns = []column[*rollcallv1.AuditEntry]{
 
 type auditListCmd struct {
 	Limit
-	Org   string    `help:"Only what concerns this organization (org_…)." env:"-"`
-	Actor string    `help:"Only what this actor did, such as api:skc_…." env:"-"`
-	Type  []string  `help:"Only this type, or beginning such as directory.*; may be repeated." env:"-"`
-	Since time.Time `help:"Not before this time, such as 2026-03-01T09:00:00Z." env:"-"`
-	Until time.Time `help:"Before this time." env:"-"`
+	Org   string   `help:"Only what concerns this organization (org_… or external id)." env:"-"`
+	Actor string   `help:"Only what this actor did, such as api:skc_…." env:"-"`
+	Type  []string `help:"Only this type, or beginning such as directory.*; may be repeated." env:"-"`
+	Since moment   `help:"Not before this time, such as ${moment}." env:"-"`
+	Until moment   `help:"Before this time." env:"-"`
 }
 
 // Run lists entries.
 func (c *auditListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	req := &rollcallv1.ListAuditEntriesRequest{OrganizationId: c.Org, Actor: c.Actor, Types: c.Type}
-	if !c.Since.IsZero() {
-		req.StartTime = timestamppb.New(c.Since)
-	}
-	if !c.Until.IsZero() {
-		req.EndTime = timestamppb.New(c.Until)
-	}
-	return s.ask(ctx, func() error {
+	req := &rollcallv1.ListAuditEntriesRequest{Actor: c.Actor, Types: c.Type, StartTime: given(c.Since), EndTime: given(c.Until)}
+	return s.askIn(ctx, &c.Org, func() error {
+		req.OrganizationId = c.Org
 		var all []*rollcallv1.AuditEntry
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			req.PageSize, req.PageToken = uint32(size), token //nolint:gosec // bounded
 			r, err := s.audit().ListAuditEntries(ctx, req)
 			all = append(all, r.GetEntries()...)

@@ -40,7 +40,7 @@ type clientListCmd struct{ Limit }
 func (c *clientListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*rollcallv1.ApiClient
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.clients().ListApiClients(ctx, &rollcallv1.ListApiClientsRequest{PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
 			all = append(all, r.GetClients()...)
 			return r.GetNextPageToken(), len(r.GetClients()), err
@@ -68,12 +68,12 @@ func (c *clientGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 type clientCreateCmd struct {
 	Name  string   `arg:"" help:"What it is for."`
 	Scope []string `help:"read, write or admin; may be repeated." required:"" env:"-"`
-	Org   string   `help:"Restrict it to this organization (org_…)." env:"-"`
+	Org   string   `help:"Restrict it to this organization (org_… or external id)." env:"-"`
 }
 
 // Run makes an API client.
 func (c *clientCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return s.askIn(ctx, &c.Org, func() error {
 		r, err := s.clients().CreateApiClient(ctx, &rollcallv1.CreateApiClientRequest{Name: c.Name, Scopes: c.Scope, OrganizationId: c.Org})
 		if err != nil {
 			return err
@@ -99,11 +99,17 @@ func (c *clientUpdateCmd) Run(ctx context.Context, s *Server, out *Output) error
 	})
 }
 
-type clientDeleteCmd struct{ apiClient }
+type clientDeleteCmd struct {
+	apiClient
+	sure
+}
 
 // Run ends an API client.
 func (c *clientDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
+		if err := c.confirm(ctx, out, "Delete the API client %s and end its tokens?", c.Client); err != nil {
+			return err
+		}
 		if _, err := s.clients().DeleteApiClient(ctx, &rollcallv1.DeleteApiClientRequest{Id: c.Client}); err != nil {
 			return err
 		}

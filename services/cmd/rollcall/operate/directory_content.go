@@ -37,7 +37,7 @@ type directoryUsersCmd struct {
 func (c *directoryUsersCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
 		var all []*directories.DirectoryUser
-		err := c.pages(mostResources, func(size int, token string) (string, int, error) {
+		err := c.pages(out, mostResources, func(size int, token string) (string, int, error) {
 			r, err := s.directories().ListDirectoryUsers(ctx, &directories.ListDirectoryUsersRequest{
 				OrganizationId: c.Organization, DirectoryId: c.Directory, PageSize: uint32(size), PageToken: token, //nolint:gosec // bounded
 				DirectoryGroupId: optional(c.Group), IncludeDetail: &c.Detail,
@@ -61,7 +61,7 @@ type directoryGroupsCmd struct {
 func (c *directoryGroupsCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
 		var all []*directories.DirectoryGroup
-		err := c.pages(mostResources, func(size int, token string) (string, int, error) {
+		err := c.pages(out, mostResources, func(size int, token string) (string, int, error) {
 			r, err := s.directories().ListDirectoryGroups(ctx, &directories.ListDirectoryGroupsRequest{
 				OrganizationId: c.Organization, DirectoryId: c.Directory, PageSize: uint32(size), PageToken: token, //nolint:gosec // bounded
 			})

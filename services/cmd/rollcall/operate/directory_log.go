@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -47,12 +46,12 @@ func (c *syncStatusCmd) Run(ctx context.Context, s *Server, out *Output) error {
 type syncLogCmd struct {
 	place
 	Limit
-	Cause    string    `help:"Only what was refused or forgiven for this cause, such as uniqueness." env:"-"`
-	Resource string    `help:"Only what is about this user or group, by its SCIM id." env:"-"`
-	Endpoint string    `help:"Only requests to this endpoint, such as Users." env:"-"`
-	Status   string    `help:"Only what was answered ${enum}: 2xx was forgiven, the others refused." enum:"2xx,4xx,5xx,any" default:"any" env:"-"`
-	Since    time.Time `help:"Not before this time, such as 2026-03-01T09:00:00Z." env:"-"`
-	Until    time.Time `help:"Before this time." env:"-"`
+	Cause    string `help:"Only what was refused or forgiven for this cause, such as uniqueness." env:"-"`
+	Resource string `help:"Only what is about this user or group, by its SCIM id." env:"-"`
+	Endpoint string `help:"Only requests to this endpoint, such as Users." env:"-"`
+	Status   string `help:"Only what was answered ${enum}: 2xx was forgiven, the others refused." enum:"2xx,4xx,5xx,any" default:"any" env:"-"`
+	Since    moment `help:"Not before this time, such as ${moment}." env:"-"`
+	Until    moment `help:"Before this time." env:"-"`
 }
 
 // Help is shown by kong.
@@ -87,7 +86,7 @@ var syncLogColumns = []column[*rollcallv1.SyncLogEntry]{
 func (c *syncLogCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return c.ask(ctx, s, func() error {
 		var all []*rollcallv1.SyncLogEntry
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.syncLog().ListSyncLogEntries(ctx, &rollcallv1.ListSyncLogEntriesRequest{
 				OrganizationId: c.Organization, DirectoryId: c.Directory, PageSize: uint32(size), PageToken: token, //nolint:gosec // bounded
 				Cause: c.Cause, ResourceId: c.Resource, Endpoint: c.Endpoint, StatusClass: strings.TrimPrefix(c.Status, "any"),

@@ -56,7 +56,11 @@ func (c *domainListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 				break
 			}
 		}
-		return list(s, out, all[:min(len(all), max(c.Limit.Limit, 0))], domainColumns)
+		if c.Limit.Limit < len(all) {
+			all = all[:max(c.Limit.Limit, 0)]
+			out.more(c.Limit.Limit)
+		}
+		return list(s, out, all, domainColumns)
 	})
 }
 

@@ -20,13 +20,13 @@ type eventCmd struct {
 
 type eventListCmd struct {
 	Limit
-	Org    string    `help:"Only of this organization (org_… or external id)." env:"-"`
-	Type   []string  `help:"Only of this type; may be repeated." env:"-"`
-	Since  time.Time `help:"Occurred not before this time, such as 2026-03-01T09:00:00Z." env:"-"`
-	Until  time.Time `help:"Occurred before this time." env:"-"`
-	Cursor string    `help:"Go on behind this place, which the list ends with." env:"-"`
-	Follow bool      `help:"Wait for new ones until ctrl-C; --limit does not count." env:"-"`
-	Count  int       `help:"With --follow, end after so many; 0 goes on." env:"-"`
+	Org    string   `help:"Only of this organization (org_… or external id)." env:"-"`
+	Type   []string `help:"Only of this type; may be repeated." env:"-"`
+	Since  moment   `help:"Occurred not before this time, such as ${moment}." env:"-"`
+	Until  moment   `help:"Occurred before this time." env:"-"`
+	Cursor string   `help:"Go on behind this place, which the list ends with." env:"-"`
+	Follow bool     `help:"Wait for new ones until ctrl-C; --limit does not count." env:"-"`
+	Count  int      `help:"With --follow, end after so many; 0 goes on." env:"-"`
 }
 
 // Help is shown by kong.
@@ -63,13 +63,9 @@ const (
 
 // Run lists events.
 func (c *eventListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		org, err := s.organizationID(ctx, c.Org)
-		if err != nil {
-			return err
-		}
+	return s.askIn(ctx, &c.Org, func() error {
 		req := &rollcallv1.ListEventsRequest{
-			Cursor: c.Cursor, EventTypes: c.Type, OrganizationId: org, Since: given(c.Since), Until: given(c.Until),
+			Cursor: c.Cursor, EventTypes: c.Type, OrganizationId: c.Org, Since: given(c.Since), Until: given(c.Until),
 		}
 		if c.Follow {
 			return c.follow(ctx, s, out, req)
@@ -89,7 +85,7 @@ func (c *eventListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		if err := list(s, out, res.GetEvents(), eventColumns); err != nil || !res.GetMore() {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "\nThere are more: --cursor %s\n", printable(res.GetCursor()))
+		_, err := fmt.Fprintf(out.Stdout, "\nThere are more: --cursor %s\n", printable(res.GetCursor()))
 		return err
 	})
 }

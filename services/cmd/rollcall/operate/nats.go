@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -33,7 +32,7 @@ type natsListCmd struct{ Limit }
 func (c *natsListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*rollcallv1.NatsCredential
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.nats().ListNatsCredentials(ctx, &rollcallv1.ListNatsCredentialsRequest{PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
 			all = append(all, r.GetCredentials()...)
 			return r.GetNextPageToken(), len(r.GetCredentials()), err
@@ -46,16 +45,16 @@ func (c *natsListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type natsCreateCmd struct {
-	Name  string    `arg:"" help:"What it is for."`
-	Org   string    `help:"Restrict it to the events of this organization (org_…)." env:"-"`
-	Type  []string  `help:"Restrict it to events of this type; may be repeated." env:"-"`
-	Since time.Time `help:"Leave out what was published before this time, such as 2026-03-01T09:00:00Z." env:"-"`
-	Seed  string    `help:"New file to keep the seed in, instead of showing it." type:"path" placeholder:"FILE" env:"-"`
+	Name  string   `arg:"" help:"What it is for."`
+	Org   string   `help:"Restrict it to the events of this organization (org_… or external id)." env:"-"`
+	Type  []string `help:"Restrict it to events of this type; may be repeated." env:"-"`
+	Since moment   `help:"Leave out what was published before this time, such as ${moment}." env:"-"`
+	Seed  string   `help:"New file to keep the seed in, instead of showing it." type:"path" placeholder:"FILE" env:"-"`
 }
 
 // Run makes a credential.
 func (c *natsCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() (err error) {
+	return s.askIn(ctx, &c.Org, func() (err error) {
 		var file *os.File
 		if c.Seed != "" { // before the credential: a seed that cannot be kept is lost
 			if file, err = os.OpenFile(c.Seed, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
@@ -88,11 +87,15 @@ func (c *natsCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type natsRevokeCmd struct {
 	Credential string `arg:"" help:"Id of the credential (nat_…)."`
+	sure
 }
 
 // Run ends a credential.
 func (c *natsRevokeCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
+		if err := c.confirm(ctx, out, "Revoke %s, cut its connections and forget its position?", c.Credential); err != nil {
+			return err
+		}
 		if _, err := s.nats().RevokeNatsCredential(ctx, &rollcallv1.RevokeNatsCredentialRequest{Id: c.Credential}); err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ type orgListCmd struct {
 func (c *orgListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*organizations.Organization
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.organizations().ListOrganization(ctx, &organizations.ListOrganizationsRequest{PageSize: uint32(size), PageToken: token}) //nolint:gosec // at most most
 			all = append(all, r.GetOrganizations()...)
 			return r.GetNextPageToken(), len(r.GetOrganizations()), err
@@ -64,7 +64,7 @@ type orgSearchCmd struct {
 func (c *orgSearchCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*organizations.Organization
-		err := c.pages(mostFound, func(size int, token string) (string, int, error) {
+		err := c.pages(out, mostFound, func(size int, token string) (string, int, error) {
 			r, err := s.organizations().SearchOrganization(ctx, &organizations.SearchOrganizationsRequest{Query: c.Text, PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
 			all = append(all, r.GetOrganizations()...)
 			return r.GetNextPageToken(), len(r.GetOrganizations()), err

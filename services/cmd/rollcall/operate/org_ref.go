@@ -15,8 +15,13 @@ type organization struct {
 
 // ask is Server.ask with the organization's id in place of an external id.
 func (o *organization) ask(ctx context.Context, s *Server, f func() error) error {
+	return s.askIn(ctx, &o.Organization, f)
+}
+
+// askIn is ask with the organization's id in place of an external id.
+func (s *Server) askIn(ctx context.Context, org *string, f func() error) error {
 	return s.ask(ctx, func() (err error) {
-		if o.Organization, err = s.organizationID(ctx, o.Organization); err != nil {
+		if *org, err = s.organizationID(ctx, *org); err != nil {
 			return err
 		}
 		return f()

@@ -1,5 +1,7 @@
 package operate
 
+import "fmt"
+
 // Limit bounds how much a list prints.
 type Limit struct {
 	Limit int `help:"Print at most so many." default:"100" env:"-"`
@@ -13,8 +15,8 @@ const (
 )
 
 // pages collects up to a limit of items; next returns a page of at most size and
-// the token of the one behind it.
-func (l Limit) pages(largest int, next func(size int, token string) (more string, n int, err error)) error {
+// the token of the one behind it. It tells people if there are more.
+func (l Limit) pages(out *Output, largest int, next func(size int, token string) (more string, n int, err error)) error {
 	for left, token := l.Limit, ""; left > 0; {
 		more, n, err := next(min(left, largest), token)
 		if err != nil {
@@ -25,5 +27,13 @@ func (l Limit) pages(largest int, next func(size int, token string) (more string
 		}
 		token = more
 	}
+	if l.Limit > 0 {
+		out.more(l.Limit)
+	}
 	return nil
+}
+
+// more says that a list ends before the end.
+func (o *Output) more(limit int) {
+	fmt.Fprintf(o.Stderr, "These are the first %d; --limit shows more.\n", limit)
 }

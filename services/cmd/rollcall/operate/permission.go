@@ -28,7 +28,7 @@ type permissionListCmd struct{ Limit }
 func (c *permissionListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*roles.Permission
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			n := uint32(size) //nolint:gosec // bounded
 			r, err := s.roles().ListPermissions(ctx, &roles.ListPermissionsRequest{PageSize: &n, PageToken: &token})
 			all = append(all, r.GetPermissions()...)

@@ -57,12 +57,7 @@ type ofOrganization struct {
 
 // ask is Server.ask with the organization's id in place of an external id.
 func (o *ofOrganization) ask(ctx context.Context, s *Server, f func() error) error {
-	return s.ask(ctx, func() (err error) {
-		if o.Org, err = s.organizationID(ctx, o.Org); err != nil {
-			return err
-		}
-		return f()
-	})
+	return s.askIn(ctx, &o.Org, f)
 }
 
 type roleListCmd struct{ ofOrganization }

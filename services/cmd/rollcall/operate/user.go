@@ -102,16 +102,12 @@ type userListCmd struct {
 
 // Run lists users.
 func (c *userListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		org, err := s.organizationID(ctx, c.Org)
-		if err != nil {
-			return err
-		}
+	return s.askIn(ctx, &c.Org, func() error {
 		var all []*users.User
-		err = c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			n := uint32(size) //nolint:gosec // bounded
-			if org != "" {
-				r, err := s.users().ListOrganizationUsers(ctx, &users.ListOrganizationUsersRequest{OrganizationId: org, PageSize: n, PageToken: token})
+			if c.Org != "" {
+				r, err := s.users().ListOrganizationUsers(ctx, &users.ListOrganizationUsersRequest{OrganizationId: c.Org, PageSize: n, PageToken: token})
 				all = append(all, r.GetUsers()...)
 				return r.GetNextPageToken(), len(r.GetUsers()), err
 			}
@@ -134,16 +130,12 @@ type userSearchCmd struct {
 
 // Run finds users.
 func (c *userSearchCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
-		org, err := s.organizationID(ctx, c.Org)
-		if err != nil {
-			return err
-		}
+	return s.askIn(ctx, &c.Org, func() error {
 		var all []*users.User
-		err = c.pages(mostFound, func(size int, token string) (string, int, error) {
+		err := c.pages(out, mostFound, func(size int, token string) (string, int, error) {
 			n := uint32(size) //nolint:gosec // bounded
-			if org != "" {
-				r, err := s.users().SearchOrganizationUsers(ctx, &users.SearchOrganizationUsersRequest{OrganizationId: org, Query: c.Text, PageSize: n, PageToken: token})
+			if c.Org != "" {
+				r, err := s.users().SearchOrganizationUsers(ctx, &users.SearchOrganizationUsersRequest{OrganizationId: c.Org, Query: c.Text, PageSize: n, PageToken: token})
 				all = append(all, r.GetUsers()...)
 				return r.GetNextPageToken(), len(r.GetUsers()), err
 			}

@@ -49,14 +49,14 @@ type endpoint struct {
 
 type webhookListCmd struct {
 	Limit
-	Org string `help:"Only this organization's (org_…)." env:"-"`
+	Org string `help:"Only this organization's (org_… or external id)." env:"-"`
 }
 
 // Run lists endpoints.
 func (c *webhookListCmd) Run(ctx context.Context, s *Server, out *Output) error {
-	return s.ask(ctx, func() error {
+	return s.askIn(ctx, &c.Org, func() error {
 		var all []*rollcallv1.WebhookEndpoint
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.webhooks().ListWebhookEndpoints(ctx, &rollcallv1.ListWebhookEndpointsRequest{
 				PageSize: uint32(size), PageToken: token, OrganizationId: c.Org, //nolint:gosec // bounded
 			})
@@ -104,7 +104,7 @@ func (c *webhookTestCmd) Run(ctx context.Context, s *Server, out *Output) error 
 type webhookCreateCmd struct {
 	URL         string   `arg:"" name:"url" help:"Where to send, https."`
 	Type        []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
-	Org         string   `help:"Only events of this organization (org_…)." env:"-"`
+	Org         string   `help:"Only events of this organization (org_… or external id)." env:"-"`
 	Description string   `help:"What it is for." env:"-"`
 	Disabled    bool     `help:"Send nothing until it is enabled." env:"-"`
 	sending
@@ -113,7 +113,7 @@ type webhookCreateCmd struct {
 // Run adds an endpoint.
 func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	req := &rollcallv1.CreateWebhookEndpointRequest{
-		Url: c.URL, EventTypes: c.Type, OrganizationId: c.Org, Description: c.Description, Enabled: new(!c.Disabled),
+		Url: c.URL, EventTypes: c.Type, Description: c.Description, Enabled: new(!c.Disabled),
 		Ordering: c.Ordering, Signatures: c.Signature,
 	}
 	var err error
@@ -136,7 +136,8 @@ func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 	if c.Ladder != nil {
 		req.Ladder = *c.Ladder
 	}
-	return s.ask(ctx, func() error {
+	return s.askIn(ctx, &c.Org, func() error {
+		req.OrganizationId = c.Org
 		r, err := s.webhooks().CreateWebhookEndpoint(ctx, req)
 		if err != nil {
 			return err
@@ -148,8 +149,8 @@ func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 type webhookUpdateCmd struct {
 	endpoint
 	To          string   `help:"Where to send, https." env:"-"`
-	Type        []string `help:"Event types, which replace all." env:"-"`
-	Description string   `help:"What it is for." env:"-"`
+	Type        []string `help:"Event types, which replace all; may be repeated." env:"-"`
+	Description *string  `help:"What it is for." env:"-"`
 	sending
 	NoHeaders bool `help:"Send none of the headers any more; headers that are given replace all." env:"-"`
 }
@@ -160,7 +161,7 @@ func (c *webhookUpdateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 		return errors.New("give --header or --no-headers, not both")
 	}
 	req := &rollcallv1.UpdateWebhookEndpointRequest{
-		Url: optional(c.To), EventTypes: c.Type, Description: optional(c.Description),
+		Url: optional(c.To), EventTypes: c.Type, Description: c.Description,
 		RateLimit: c.RateLimit, Concurrency: c.Concurrency, Ordering: optional(c.Ordering), Ladder: c.Ladder, Signatures: c.Signature,
 	}
 	headers, err := c.headers()
@@ -201,11 +202,17 @@ func (c *webhookDisableCmd) Run(ctx context.Context, s *Server, out *Output) err
 	return c.change(ctx, s, out, &rollcallv1.UpdateWebhookEndpointRequest{Enabled: new(false)})
 }
 
-type webhookDeleteCmd struct{ endpoint }
+type webhookDeleteCmd struct {
+	endpoint
+	sure
+}
 
 // Run deletes an endpoint.
 func (c *webhookDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
+		if err := c.confirm(ctx, out, "Delete the endpoint %s and end its deliveries?", c.Endpoint); err != nil {
+			return err
+		}
 		if _, err := s.webhooks().DeleteWebhookEndpoint(ctx, &rollcallv1.DeleteWebhookEndpointRequest{Id: c.Endpoint}); err != nil {
 			return err
 		}

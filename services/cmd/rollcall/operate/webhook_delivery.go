@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
 
@@ -34,10 +32,10 @@ var healthColumns = []column[*rollcallv1.WebhookEndpointHealth]{
 type webhookDeliveriesCmd struct {
 	endpoint
 	Limit
-	Status string    `help:"Only those that are ${enum}." enum:"pending,delivered,retrying,dead,any" default:"any" env:"-"`
-	Type   string    `help:"Only of this event type." env:"-"`
-	Since  time.Time `help:"First recorded not before this time, such as 2026-03-01T09:00:00Z." env:"-"`
-	Until  time.Time `help:"First recorded before this time." env:"-"`
+	Status string `help:"Only those that are ${enum}." enum:"pending,delivered,retrying,dead,any" default:"any" env:"-"`
+	Type   string `help:"Only of this event type." env:"-"`
+	Since  moment `help:"First recorded not before this time, such as ${moment}." env:"-"`
+	Until  moment `help:"First recorded before this time." env:"-"`
 }
 
 var deliveryColumns = []column[*rollcallv1.Delivery]{
@@ -63,7 +61,7 @@ func (c *webhookDeliveriesCmd) Run(ctx context.Context, s *Server, out *Output) 
 	status := strings.ToUpper(strings.TrimPrefix(c.Status, "any"))
 	return s.ask(ctx, func() error {
 		var all []*rollcallv1.Delivery
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.webhooks().ListDeliveries(ctx, &rollcallv1.ListDeliveriesRequest{
 				EndpointId: c.Endpoint, PageSize: uint32(size), PageToken: token, //nolint:gosec // bounded
 				Status: status, EventType: c.Type, Since: given(c.Since), Until: given(c.Until),
@@ -76,14 +74,6 @@ func (c *webhookDeliveriesCmd) Run(ctx context.Context, s *Server, out *Output) 
 		}
 		return list(s, out, all, deliveryColumns)
 	})
-}
-
-// given is a time that may be left out.
-func given(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	return timestamppb.New(t)
 }
 
 type webhookAttemptsCmd struct {

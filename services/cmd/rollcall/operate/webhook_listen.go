@@ -21,7 +21,7 @@ type webhookListenCmd struct {
 	Register bool     `help:"Make an endpoint at the server for as long as this runs." env:"-"`
 	At       string   `help:"URL at which the server reaches this machine, of a tunnel for example; http:// and the address if none." env:"-"`
 	Type     []string `help:"With --register: event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
-	Org      string   `help:"With --register: only events of this organization (org_…)." env:"-"`
+	Org      string   `help:"With --register: only events of this organization (org_… or external id)." env:"-"`
 	Test     bool     `help:"With --register: ask for a test event at once." env:"-"`
 	Status   int      `help:"Status to answer verified webhooks with; 500 shows how retries come." default:"204" env:"-"`
 	Count    int      `help:"End after so many verified webhooks; 0 goes on until ctrl-C." env:"-"`
@@ -136,8 +136,12 @@ func (c *webhookListenCmd) register(ctx context.Context, s *Server, out *Output,
 	if _, err := s.connect(ctx); err != nil {
 		return nil, err
 	}
+	org, err := s.organizationID(ctx, c.Org)
+	if err != nil {
+		return nil, explained(s, err)
+	}
 	made, err := s.webhooks().CreateWebhookEndpoint(ctx, &rollcallv1.CreateWebhookEndpointRequest{
-		Url: address, EventTypes: c.Type, OrganizationId: c.Org, Description: "rollcall webhook listen",
+		Url: address, EventTypes: c.Type, OrganizationId: org, Description: "rollcall webhook listen",
 	})
 	if err != nil {
 		err, invalid := explained(s, err), connect.CodeOf(err) == connect.CodeInvalidArgument

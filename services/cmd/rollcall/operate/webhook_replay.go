@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -39,7 +38,15 @@ type following struct {
 
 // begin asks for a replay, and shows it now or when it has ended.
 func (f following) begin(ctx context.Context, s *Server, out *Output, req *rollcallv1.CreateWebhookReplayRequest) error {
-	return s.ask(ctx, func() error {
+	var none string
+	org := &none
+	switch {
+	case req.GetRange() != nil:
+		org = &req.GetRange().OrganizationId
+	case req.GetEveryone() != nil:
+		org = &req.GetEveryone().OrganizationId
+	}
+	return s.askIn(ctx, org, func() error {
 		r, err := s.replays().CreateWebhookReplay(ctx, req)
 		if err != nil {
 			return err
@@ -88,8 +95,8 @@ func (c *replayOneCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type replayFailedCmd struct {
 	endpoint
-	Since time.Time `help:"Those whose last attempt failed then or later, such as 2026-03-01T09:00:00Z." required:"" env:"-"`
-	Type  []string  `help:"Event type, or beginning such as organization.directory.*; may be repeated." env:"-"`
+	Since moment   `help:"Those whose last attempt failed then or later, such as ${moment}." required:"" env:"-"`
+	Type  []string `help:"Event type, or beginning such as organization.directory.*; may be repeated." env:"-"`
 	paced
 	following
 }
@@ -103,10 +110,10 @@ func (c *replayFailedCmd) Run(ctx context.Context, s *Server, out *Output) error
 
 type replayRangeCmd struct {
 	endpoint
-	Since time.Time `help:"Events that occurred then or later, such as 2026-03-01T09:00:00Z." required:"" env:"-"`
-	Until time.Time `help:"Events that occurred before; now if none." env:"-"`
-	Org   string    `help:"Only of this organization (org_…)." env:"-"`
-	Type  []string  `help:"Event type, or beginning such as organization.directory.*; may be repeated. Those of the endpoint if none." env:"-"`
+	Since moment   `help:"Events that occurred then or later, such as ${moment}." required:"" env:"-"`
+	Until moment   `help:"Events that occurred before; now if none." env:"-"`
+	Org   string   `help:"Only of this organization (org_… or external id)." env:"-"`
+	Type  []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. Those of the endpoint if none." env:"-"`
 	paced
 	following
 }
@@ -121,7 +128,7 @@ func (c *replayRangeCmd) Run(ctx context.Context, s *Server, out *Output) error 
 
 type replayEveryoneCmd struct {
 	endpoint
-	Org string `help:"Only groups and users of this organization (org_…)." env:"-"`
+	Org string `help:"Only groups and users of this organization (org_… or external id)." env:"-"`
 	following
 }
 
@@ -139,7 +146,7 @@ type replayListCmd struct {
 func (c *replayListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 	return s.ask(ctx, func() error {
 		var all []*rollcallv1.WebhookReplay
-		err := c.pages(most, func(size int, token string) (string, int, error) {
+		err := c.pages(out, most, func(size int, token string) (string, int, error) {
 			r, err := s.replays().ListWebhookReplays(ctx, &rollcallv1.ListWebhookReplaysRequest{EndpointId: c.Endpoint, PageSize: uint32(size), PageToken: token}) //nolint:gosec // bounded
 			all = append(all, r.GetReplays()...)
 			return r.GetNextPageToken(), len(r.GetReplays()), err

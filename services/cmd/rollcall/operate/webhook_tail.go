@@ -27,7 +27,7 @@ const (
 
 type webhookTailCmd struct {
 	Endpoint string   `help:"Only to this endpoint (whe_…)." env:"-"`
-	Org      string   `help:"Only to endpoints of this organization (org_…)." env:"-"`
+	Org      string   `help:"Only to endpoints of this organization (org_… or external id)." env:"-"`
 	Type     []string `help:"Only this event type, or beginning such as organization.directory.*; may be repeated." env:"-"`
 	Status   string   `help:"Only attempts after which the delivery is ${enum}." enum:"delivered,retrying,dead,any" default:"any" env:"-"`
 	After    string   `help:"Go on behind this place, which --json shows; 1.0 is the beginning." env:"-"`
@@ -45,6 +45,11 @@ var errTailed = errors.New("all are shown")
 
 // Run shows attempts as they are made.
 func (c *webhookTailCmd) Run(ctx context.Context, s *Server, out *Output) error {
+	if c.Org != "" && !isID(c.Org, "org_") {
+		if err := s.askIn(ctx, &c.Org, func() error { return nil }); err != nil {
+			return err
+		}
+	}
 	query := url.Values{"event_types": c.Type}
 	for name, value := range map[string]string{"endpoint_id": c.Endpoint, "organization_id": c.Org, "status": strings.ToUpper(strings.TrimPrefix(c.Status, "any"))} {
 		if value != "" {

@@ -1,0 +1,46 @@
+package operate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Moments is what the helps of flags that take a time say.
+const Moments = "2026-03-01T09:00:00Z, 2026-03-01 (UTC), or 90m, 24h or 7d, which is so long ago"
+
+// moment is a time as people give it: a time, a day, or how long ago.
+type moment struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (m *moment) UnmarshalText(b []byte) error {
+	text := string(b)
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			m.Time = t
+			return nil
+		}
+	}
+	ago, err := time.ParseDuration(text)
+	if days, is := strings.CutSuffix(text, "d"); is {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		ago = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+	}
+	if err != nil || ago < 0 {
+		return fmt.Errorf("%.60q is no time; write %s", text, Moments)
+	}
+	m.Time = time.Now().Add(-ago)
+	return nil
+}
+
+// given is a time that may be left out.
+func given(m moment) *timestamppb.Timestamp {
+	if m.IsZero() {
+		return nil
+	}
+	return timestamppb.New(m.Time)
+}
