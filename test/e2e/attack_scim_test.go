@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcallhq/rollcall/test/harness"
 )
@@ -41,7 +43,8 @@ var scimRoutes = []struct{ method, path, body string }{
 }
 
 // TestAttack_scim sends every SCIM request to a directory with another one's
-// token, a revoked one, one of the API and none; and to its own with another's ids.
+// token, a revoked one, one whose overlap has run out, one of the API and none;
+// and to its own with another's ids.
 func TestAttack_scim(t *testing.T) {
 	t.Parallel()
 	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0").MustStart()
@@ -49,6 +52,15 @@ func TestAttack_scim(t *testing.T) {
 	m := s.API.Tenant(t, s.SCIM, "mallory.example", "OKTA")
 	spare := s.API.Must(t, 200, http.MethodPost, v.Path()+"/secrets", nil)
 	s.API.Must(t, 200, http.MethodDelete, v.Path()+"/secrets/"+spare.Text("secret.id"), nil)
+	former := v.SCIM.Token
+	v.SCIM.Token = s.API.Must(t, 200, http.MethodPost, v.Path()+"/secrets:regenerate?overlap_seconds=1", nil).Text("plain_secret")
+	harness.Eventually(t, time.Minute, "the overlap runs out", func() error {
+		a, err := send(t.Context(), http.MethodGet, v.SCIM.Base+"/Users", harness.MediaType, former, "")
+		if err == nil && a.status != http.StatusUnauthorized {
+			err = fmt.Errorf("the former token is answered %d", a.status)
+		}
+		return err
+	})
 	before := v.state(t, s)
 	ids := strings.NewReplacer("/U", "/"+v.user, "/G", "/"+v.group)
 	for _, r := range scimRoutes {
@@ -58,7 +70,8 @@ func TestAttack_scim(t *testing.T) {
 		}
 		body := strings.ReplaceAll(r.body, "/Users/U", "/Users/"+v.user)
 		for what, token := range map[string]string{
-			"another directory's token": m.SCIM.Token, "a revoked token": spare.Text("plain_secret"), "a token of the API": tokenOf(t, s.API), "no token": "",
+			"another directory's token": m.SCIM.Token, "a revoked token": spare.Text("plain_secret"),
+			"a token whose overlap has run out": former, "a token of the API": tokenOf(t, s.API), "no token": "",
 		} {
 			a, err := send(t.Context(), r.method, v.SCIM.Base+path, harness.MediaType, token, body)
 			if err != nil {
