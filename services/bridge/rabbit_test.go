@@ -2,6 +2,7 @@ package bridge_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -22,9 +23,11 @@ import (
 type rabbit struct {
 	t         *testing.T
 	path, dir string
-	// For clients, for other nodes, and for Erlang's port mapper.
-	port, dist, mapper int
-	cmd                *exec.Cmd
+	// For clients, for other nodes, for Erlang's port mapper, and for clients over
+	// TLS, if it has an identity.
+	port, dist, mapper, secure int
+	id                         *identity
+	cmd                        *exec.Cmd
 }
 
 // newRabbit finds the server that the system's package installs.
@@ -37,14 +40,18 @@ func newRabbit(t *testing.T) *rabbit {
 		}
 		t.Skip("RabbitMQ is not installed (apt-get install rabbitmq-server); REQUIRE_RABBITMQ=1 makes this a failure")
 	}
-	ports := reservePorts(t, 3)
-	return &rabbit{t: t, path: path, dir: t.TempDir(), port: ports[0], dist: ports[1], mapper: ports[2]}
+	ports := reservePorts(t, 4)
+	return &rabbit{t: t, path: path, dir: t.TempDir(), port: ports[0], dist: ports[1], mapper: ports[2], secure: ports[3]}
 }
 
 func (r *rabbit) start() {
 	r.t.Helper()
-	if err := os.WriteFile(filepath.Join(r.dir, "rabbitmq.conf"), []byte(fmt.Sprintf(
-		"listeners.tcp.1 = 127.0.0.1:%d\ndefault_user = rollcall\ndefault_pass = a-secret-word\nlog.console.level = error\n", r.port)), 0o600); err != nil {
+	conf := fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d\ndefault_user = rollcall\ndefault_pass = a-secret-word\nlog.console.level = error\n", r.port)
+	if r.id != nil {
+		conf += fmt.Sprintf("listeners.ssl.1 = 127.0.0.1:%d\nssl_options.cacertfile = %s\nssl_options.certfile = %s\nssl_options.keyfile = %s\nssl_options.verify = verify_none\n",
+			r.secure, r.id.certFile, r.id.certFile, r.id.keyFile)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "rabbitmq.conf"), []byte(conf), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(r.dir, "plugins"), []byte("[]."), 0o600); err != nil {
@@ -75,7 +82,9 @@ func (r *rabbit) start() {
 		conn, err := r.dial()
 		if err == nil {
 			_ = conn.Close()
-			return
+			if err = r.dialTLS(); err == nil {
+				return
+			}
 		}
 		if time.Now().After(deadline) {
 			b, _ := os.ReadFile(filepath.Join(r.dir, "output"))
@@ -108,6 +117,19 @@ func (r *rabbit) stop() {
 
 func (r *rabbit) dial() (*amqp091.Connection, error) {
 	return amqp091.Dial(fmt.Sprintf("amqp://rollcall:a-secret-word@127.0.0.1:%d/", r.port))
+}
+
+// dialTLS holds that the server speaks TLS, if it has an identity.
+func (r *rabbit) dialTLS() error {
+	if r.id == nil {
+		return nil
+	}
+	conn, err := (&tls.Dialer{Config: &tls.Config{RootCAs: r.id.roots, MinVersion: tls.VersionTLS12}}).
+		DialContext(r.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", r.secure))
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
 }
 
 // consume reads a durable queue that is bound to the exchange.
@@ -159,4 +181,23 @@ func TestRabbitMQ(t *testing.T) {
 		r.start()
 		r.consume(w)
 	})
+}
+
+// Over TLS, a bridge sends to a RabbitMQ whose authority it was told, and nothing
+// to one that nobody vouches for.
+func TestRabbitMQ_TLS(t *testing.T) {
+	t.Parallel()
+	r := newRabbit(t)
+	id := newIdentity(t)
+	r.id = &id
+	t.Cleanup(r.stop)
+	r.start()
+	w := newWorld(t)
+	r.consume(w)
+	target := bridge.Target{
+		URL: fmt.Sprintf("amqps://127.0.0.1:%d/?exchange=directory", r.secure), User: "rollcall", Password: "a-secret-word", CAFile: id.certFile,
+	}
+	ids := distrusted(t, w, target)
+	w.bridge(target)
+	w.arrived(append(ids, w.publish("org_1", userUpdated, 20)...))
 }

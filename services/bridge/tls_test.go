@@ -14,9 +14,9 @@ import (
 
 // identity is a broker's certificate for loopback, which is its own authority.
 type identity struct {
-	server   *tls.Config
-	roots    *x509.CertPool
-	certFile string
+	server            *tls.Config
+	roots             *x509.CertPool
+	certFile, keyFile string
 }
 
 func newIdentity(t *testing.T) identity {
@@ -24,13 +24,22 @@ func newIdentity(t *testing.T) identity {
 	web := httptest.NewTLSServer(nil)
 	defer web.Close()
 	pair := web.TLS.Certificates[0]
+	dir := t.TempDir()
 	i := identity{
 		server: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12},
-		roots:  x509.NewCertPool(), certFile: filepath.Join(t.TempDir(), "cert.pem"),
+		roots:  x509.NewCertPool(), certFile: filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem"),
 	}
 	i.roots.AddCert(web.Certificate())
-	if err := os.WriteFile(i.certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600); err != nil {
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		i.certFile: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, i.keyFile: {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return i
 }
