@@ -33,7 +33,7 @@ func TestCrashPoints(t *testing.T) {
 	want := w.want(t)
 
 	models := []string{"none", "after-1", "after-2", "after-3", "model"}
-	stored := []int{0, 1, len(want) - 16, len(want) - 15, len(want) - 1, len(want)}
+	stored := []int{0, 1, len(want) - 16, len(want) - 12, len(want) - 11, len(want) - 5, len(want) - 1, len(want)}
 	for _, model := range models {
 		for _, n := range stored {
 			t.Run(fmt.Sprintf("%s with %d of %d emitted", model, n, len(want)), func(t *testing.T) {

@@ -50,7 +50,8 @@ type emitter struct {
 	failure atomic.Pointer[error]
 
 	// Only run uses these.
-	last    uint64 // EVENTS' last sequence
+	last    uint64   // EVENTS' last sequence, without what is on its way
+	flights []flight // what is on its way, in order, behind upTo
 	trimmed time.Time
 
 	mu      sync.Mutex
@@ -128,45 +129,48 @@ func (e *emitter) nudge() {
 	}
 }
 
-// next returns up to maxPublish messages that are not in EVENTS, waiting for
-// the first.
-func (e *emitter) next(ctx context.Context) ([]message, error) {
-	for {
-		ms, err := e.take()
-		if err != nil || len(ms) > 0 {
-			return ms, err
-		}
-		trim := time.NewTimer(time.Until(e.trimmed.Add(trimEvery)))
-		select {
-		case <-ctx.Done():
-			trim.Stop()
-			return nil, context.Cause(ctx)
-		case <-e.more:
-		case <-trim.C:
-			e.trim(ctx)
-		}
-		trim.Stop()
+// wait returns when there may be something to send.
+func (e *emitter) wait(ctx context.Context) error {
+	trim := time.NewTimer(time.Until(e.trimmed.Add(trimEvery)))
+	defer trim.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-e.more:
+	case <-trim.C:
+		e.trim(ctx)
 	}
+	return nil
 }
 
-// take returns what is next, nothing if it is not there yet: what was skipped
-// comes from the outbox, once its transaction is written.
+// take returns up to maxPublish messages behind what is in EVENTS or on its way
+// there, nothing if none are there yet: what was skipped comes from the outbox,
+// once its transaction is written.
 func (e *emitter) take() ([]message, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	upTo := public.Number(e.upTo.Load())
-	if upTo < e.skipped {
+	sent := upTo
+	if n := len(e.flights); n > 0 {
+		sent = e.flights[n-1].number
+	}
+	if sent < e.skipped {
 		snap, err := e.store.Snapshot()
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = snap.Close() }()
-		return loadOutbox(snap.Tx(), upTo, maxPublish)
+		return loadOutbox(snap.Tx(), sent, maxPublish)
 	}
 	for len(e.waiting) > 0 && e.waiting[0].number <= upTo {
 		e.waiting = e.waiting[1:]
 	}
-	return e.waiting[:min(len(e.waiting), maxPublish)], nil
+	// What is on its way stays until it is there: it may have to be sent again.
+	from := 0
+	for from < len(e.waiting) && e.waiting[from].number <= sent {
+		from++
+	}
+	return e.waiting[from:min(len(e.waiting), from+maxPublish)], nil
 }
 
 // run emits until ctx ends.
@@ -200,34 +204,63 @@ func (e *emitter) run(ctx context.Context) {
 // errLostRace says that another emitter is at work.
 var errLostRace = errors.New("another emitter appended to EVENTS")
 
+// emit sends until something goes wrong that takes a pause.
 func (e *emitter) emit(ctx context.Context) error {
 	if err := e.sync(ctx); err != nil {
 		return err
 	}
 	for {
-		ms, err := e.next(ctx)
-		if err != nil {
+		err := e.send(ctx)
+		e.abandon(ctx)
+		if ctx.Err() != nil {
 			return err
-		}
-		seq, err := e.publish(ctx, ms)
-		if err == nil {
-			e.last = seq
-			e.upTo.Store(uint64(ms[len(ms)-1].number))
-			continue
 		}
 		// Whatever went wrong, the stream's tail says how far it got.
 		before := e.upTo.Load()
 		if err2 := e.sync(ctx); err2 != nil {
 			return errors.Join(err, err2)
 		}
-		if errors.Is(err, errExpectation) {
-			if e.upTo.Load() > before {
-				return errLostRace
-			}
-			continue
+		if !errors.Is(err, errExpectation) {
+			return err
 		}
-		return err
+		if e.upTo.Load() > before {
+			return errLostRace
+		}
 	}
+}
+
+// send appends what is handed over until that fails: single messages while they
+// come one by one, and all that wait in one batch when they come faster than the
+// server stores them. It may leave some on their way.
+func (e *emitter) send(ctx context.Context) error {
+	for {
+		ms, err := e.take()
+		if err != nil {
+			return err
+		}
+		room := maxFlights - len(e.flights)
+		switch {
+		case len(ms) == 0 && len(e.flights) == 0:
+			err = e.wait(ctx)
+		case len(ms) >= batchFrom && len(e.flights) == 0:
+			err = e.batch(ctx, ms)
+		case len(ms) >= batchFrom || room == 0:
+			err = e.land(ctx, nil)
+		case len(ms) == 0:
+			err = e.land(ctx, e.more)
+		default:
+			err = e.launch(ms[:min(len(ms), room)])
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// appended notes that EVENTS holds everything up to a message, at a sequence.
+func (e *emitter) appended(seq uint64, upTo public.Number) {
+	e.last = seq
+	e.upTo.Store(uint64(upTo))
 }
 
 // sync reads how far EVENTS is from its last message.
@@ -242,8 +275,7 @@ func (e *emitter) sync(ctx context.Context) error {
 	if err := end.fits(ctx, e.source); err != nil {
 		return err
 	}
-	e.last = end.seq
-	e.upTo.Store(uint64(end.number))
+	e.appended(end.seq, end.number)
 	e.failure.Store(nil)
 	select {
 	case <-e.synced:

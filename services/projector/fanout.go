@@ -61,7 +61,7 @@ func (p *Projector) step(ctx context.Context, j *directory.Fanout) error {
 	}
 	p.emitter.idle(ctx, emitPatience)
 	end := time.Now()
-	rest := p.pace.rest(end, end.Sub(began))
+	rest := p.pace.rest(end, end.Sub(began), j.Endpoint != "")
 	if rest == 0 {
 		return nil
 	}

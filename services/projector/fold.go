@@ -21,7 +21,7 @@ const (
 	// gather is how long a transaction collects what arrives, unless somebody
 	// waits for it. Public events do not wait for it, and each sync that is saved
 	// is one that does not delay the log's.
-	gather = 25 * time.Millisecond
+	gather = 100 * time.Millisecond
 	// ahead is how many frames are read and decoded before they are folded.
 	ahead = 8
 	// retryAfter is the pause before an unreachable log is asked again.

@@ -23,7 +23,9 @@ const (
 // directory.FanoutBatch resources and the next follows at once. Beside other
 // writes a step covers gentleStep, and then nothing happens for as long as it
 // took: fan-outs take at most half of the time, and the faster the machine, the
-// faster they go.
+// faster they go. A back-fill, which changes nothing for anybody, rests twice as
+// long: only one of three changes meets a step of it then, and the others are as
+// fast as without.
 //
 // Its methods are safe for concurrent use.
 type pace struct {
@@ -47,10 +49,14 @@ func (p *pace) size(now time.Time) int {
 	return directory.FanoutBatch
 }
 
-// rest is how long to wait behind a step that took so long.
-func (p *pace) rest(now time.Time, took time.Duration) time.Duration {
+// rest is how long to wait behind a step that took so long, of a back-fill or of
+// a change that receivers wait for.
+func (p *pace) rest(now time.Time, took time.Duration, backfill bool) time.Duration {
 	if !p.beside(now) {
 		return 0
+	}
+	if backfill {
+		took *= 2
 	}
 	return min(max(took, 0), maxRest)
 }

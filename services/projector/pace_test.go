@@ -35,8 +35,11 @@ func TestPace(t *testing.T) {
 			if got := p.size(now); got != c.size {
 				t.Errorf("a step covers %d resources, want %d", got, c.size)
 			}
-			if got := p.rest(now, c.took); got != c.rest {
+			if got := p.rest(now, c.took, false); got != c.rest {
 				t.Errorf("it rests for %v, want %v", got, c.rest)
+			}
+			if got, want := p.rest(now, c.took, true), min(2*c.rest, maxRest); got != want {
+				t.Errorf("a back-fill rests for %v, want %v", got, want)
 			}
 		})
 	}
