@@ -170,7 +170,7 @@ clean: ## Remove what the targets above wrote
 # The tools live outside the workspace, each group in a module of its own
 # (test/tools/README.md says why). One go command builds a whole group, and
 # benchstat stands for the first.
-$(BIN)/benchstat: test/tools/go.mod test/tools/go.sum test/tools/openapi/main.go
+$(BIN)/benchstat: test/tools/go.mod test/tools/go.sum $(wildcard test/tools/openapi/*.go)
 	GOWORK=off $(GO) build -C test/tools -o $(BIN)/ tool
 	@touch $@
 

@@ -14,8 +14,8 @@ import (
 	"github.com/rollcallhq/rollcall/services/projector/api"
 )
 
-// The document holds exactly the routes of the gateway, with the status that each
-// is answered with and the header where it counts.
+// The document holds exactly the routes of the gateway and the live tail, with the
+// status that each is answered with and the header where it counts.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -26,7 +26,7 @@ func TestDocument(t *testing.T) {
 	var doc struct {
 		OpenAPI string
 		Paths   map[string]map[string]struct {
-			Responses  map[string]any
+			Responses  map[string]struct{ Content map[string]any }
 			Parameters []struct{ Name, In string }
 		}
 	}
@@ -49,7 +49,7 @@ func TestDocument(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := d.(protoreflect.MethodDescriptor)
-		if want := api.StatusOf(m.Output().FullName()); op.Responses[want] == nil || op.Responses["default"] == nil {
+		if want := api.StatusOf(m.Output().FullName()); op.Responses[want].Content == nil || op.Responses["default"].Content == nil {
 			t.Errorf("%s %s is answered with %s, the document says %v", b.method, b.path, want, op.Responses)
 		}
 		_, _, once, _ := api.RuleOf(procedure(m))
@@ -61,7 +61,21 @@ func TestDocument(t *testing.T) {
 			t.Errorf("%s %s takes an Idempotency-Key: %v, the document says %v", b.method, b.path, once, shown)
 		}
 	}
-	if left != 0 {
+	tail := doc.Paths["/api/v1/webhook_attempts:tail"]["get"]
+	if _, streams := tail.Responses["200"].Content["text/event-stream"]; !streams || tail.Responses["default"].Content == nil {
+		t.Errorf("the live tail is answered with %v", tail.Responses)
+	}
+	as := http.Header{"Authorization": {"Bearer " + s.token}}
+	for _, p := range tail.Parameters {
+		if p.In != "query" {
+			continue
+		}
+		// Each is one that the route takes, which this server then has no record for.
+		if status, _, body := s.do(t, "GET", "/api/v1/webhook_attempts:tail?"+p.Name+"=", "", "", as); status == 200 || strings.Contains(string(body), "no parameter") {
+			t.Errorf("the parameter %s of the live tail is answered %d: %s", p.Name, status, body)
+		}
+	}
+	if left--; left != 0 {
 		t.Errorf("the document has %d routes too many", left)
 	}
 	if status, _, _ := s.do(t, "POST", "/api/openapi.json", "", "", nil); status != http.StatusMethodNotAllowed {

@@ -4,7 +4,8 @@
 //	openapi IN.json OUT.json
 //
 // It adds what the .proto files do not say: titles, how to authenticate, what
-// errors look like, which calls answer 201 and take an Idempotency-Key.
+// errors look like, which calls answer 201 and take an Idempotency-Key, and the
+// one route that is a stream.
 //
 // What must not live here: anything about single fields; their comments in the
 // .proto files are their descriptions.
@@ -93,6 +94,7 @@ func describe(doc *openapi3.T) {
 	}
 	doc.Security = openapi3.SecurityRequirements{{"oauth2": {}}, {"bearer": {}}}
 	doc.Components.Schemas["Problem"] = problem()
+	doc.Paths.Set(tailPath, tail())
 	for _, item := range doc.Paths.Map() {
 		for _, op := range item.Operations() {
 			operation(op)
