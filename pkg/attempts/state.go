@@ -59,7 +59,11 @@ func (s *State) endpoint(id string) *endpointState {
 // PutEndpoint implements Rows.
 func (s *State) PutEndpoint(row Endpoint) error {
 	e := s.endpoint(row.ID)
+	moved := row.Position != e.row.Position
 	e.row = row
+	if !moved {
+		return nil // most records leave it
+	}
 	for seq := range e.ahead {
 		if seq <= row.Position {
 			delete(e.ahead, seq)

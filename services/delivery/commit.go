@@ -16,6 +16,14 @@ const checkpointRecords = 10_000
 // cursorSize is more than the record of a position takes in a frame, in bytes.
 const cursorSize = 512
 
+// A frame costs the same whether it holds one record or a hundred, and its sync
+// delays those of the log. So behind a frame the records gather for a while,
+// unless they are many: a record is stored at once only while there are few.
+const (
+	gatherFor  = 10 * time.Millisecond
+	gatherMost = 256
+)
+
 // commit appends what is pending, one frame at a time: while one is on its way
 // the next collects. It ends when the slot is closing and nothing is pending,
 // when the slot is lost, or when nobody waits for it any more.
@@ -32,6 +40,7 @@ func (s *slot) commit() {
 			if len(f.Records) == 0 {
 				break
 			}
+			began := time.Now()
 			b, err := attempts.Encode(f)
 			if err != nil {
 				s.lose(fmt.Errorf("write the records of slot %d: %w", s.n, err))
@@ -45,11 +54,37 @@ func (s *slot) commit() {
 			if !s.checkpoint() {
 				return
 			}
+			s.gather(gatherFor - time.Since(began))
 		}
 		s.mu.Lock()
 		end := s.closing && len(s.pending) == 0
 		s.mu.Unlock()
 		if end {
+			return
+		}
+	}
+}
+
+// gather waits for records of the next frame: for d, or until they are many or
+// the slot ends.
+func (s *slot) gather(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		s.mu.Lock()
+		enough := len(s.pending) >= gatherMost || s.closing
+		s.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-s.hurry:
+		case <-t.C:
+			return
+		case <-s.ctx.Done():
 			return
 		}
 	}
@@ -61,6 +96,7 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := attempts.Frame{Header: attempts.Header{Slot: s.n, Index: s.place.Index + 1, Checkpoint: s.place.Checkpoint}}
+	f.Records = make([]attempts.Record, 0, min(2*len(s.pending), attempts.MaxRecords))
 	touched := map[*lane]struct{}{}
 	n, size := 0, 0
 	for n < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords {
@@ -73,8 +109,8 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 		f.Records = append(f.Records, p.record)
 		n++
 	}
-	batch := append([]pending(nil), s.pending[:n]...)
-	s.pending = append(s.pending[:0], s.pending[n:]...)
+	batch := s.pending[:n:n]
+	s.pending, s.spare = append(s.spare, s.pending[n:]...), nil
 	for _, l := range s.lanes {
 		if len(f.Records)+len(touched) >= attempts.MaxRecords || size > attempts.FillFrame {
 			break
@@ -157,6 +193,9 @@ func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
 		if !p.lane.gone {
 			p.lane.recorded(&p)
 		}
+	}
+	if clear(batch); cap(batch) <= attempts.MaxRecords {
+		s.spare = batch[:0]
 	}
 	if full {
 		for _, l := range s.lanes {

@@ -13,9 +13,10 @@
 //	slot      the lanes of one slot, their timers, and group commits to ATTEMPTS
 //
 // At least once: an endpoint's position moves only with the record of what
-// happened, so after a crash at most what was in flight is sent again, under
-// the same webhook-id. Deliveries of one resource to one endpoint keep their
-// order, also across retries: a later one waits behind an earlier one.
+// happened, so after a crash at most what was in flight, or answered but not
+// recorded yet, is sent again, under the same webhook-id. Deliveries of one
+// resource to one endpoint keep their order, also across retries: a later one
+// waits behind an earlier one.
 //
 // What waits for a retry is kept in memory (its body is not: that is read again
 // from EVENTS), at most MaxWaiting for an endpoint; an endpoint with more stands

@@ -183,31 +183,38 @@ func TestRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rc := w.receiver("whe_1", nil)
-	w.endpoint("whe_1", rc.URL, "*")
-	until0 := time.Now().Add(1500 * time.Millisecond)
-	w.commit(w.event(events.Event{Resource: "whe_1", Revision: 2}, events.WebhookEndpointSecretChanged{
-		WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: seal(next.Text()), SealedKey: seal(key.Text()), PublicKey: key.Public().Bytes()},
-		FormerUntil:        &until0,
-	}))
-	w.settings("whe_1", rc.URL, func(e *events.WebhookEndpointUpdated) { e.Signatures = []string{"v1", "v1a"} })
+	rotate := func(id, url string, until time.Time) {
+		w.endpoint(id, url, "*")
+		w.commit(w.event(events.Event{Resource: id, Revision: 2}, events.WebhookEndpointSecretChanged{
+			WebhookSigningKeys: events.WebhookSigningKeys{SealedSecret: seal(next.Text()), SealedKey: seal(key.Text()), PublicKey: key.Public().Bytes()},
+			FormerUntil:        &until,
+		}))
+		w.settings(id, url, func(e *events.WebhookEndpointUpdated) { e.Signatures = []string{"v1", "v1a"} })
+	}
+	during, after := w.receiver("whe_1", nil), w.receiver("whe_2", nil)
+	end := time.Now().Add(time.Second)
+	rotate("whe_1", during.URL, end.Add(time.Hour))
+	rotate("whe_2", after.URL, end)
 	w.worker()
 	verify := func(q request, k webhook.Verifier) error {
 		return webhook.Verify(q.id, q.timestamp, q.header.Get("webhook-signature"), []byte(q.body), time.Now(), k)
 	}
-	w.publish("", userUpdated, "diruser_1")
-	until(t, "it arrives", func() bool { return rc.count() == 1 })
-	got := rc.requests()[0]
-	if got.verified != nil || verify(got, next) != nil || verify(got, key.Public()) != nil || len(strings.Fields(got.header.Get("webhook-signature"))) != 3 {
-		t.Errorf("during the overlap the signatures are %q", got.header.Get("webhook-signature"))
+	check := func(rc *receiver, id string, signatures int) {
+		t.Helper()
+		until(t, "it arrives", func() bool { return rc.ids()[id] == 1 })
+		all := rc.requests()
+		got := all[len(all)-1]
+		former := got.verified == nil
+		if former != (signatures == 3) || verify(got, next) != nil || verify(got, key.Public()) != nil || len(strings.Fields(got.header.Get("webhook-signature"))) != signatures {
+			t.Errorf("the signatures are %q, want %d", got.header.Get("webhook-signature"), signatures)
+		}
 	}
-	until(t, "the overlap ends", func() bool { return time.Now().After(until0) })
-	w.publish("", userUpdated, "diruser_1")
-	until(t, "it arrives", func() bool { return rc.count() == 2 })
-	got = rc.requests()[1]
-	if got.verified == nil || verify(got, next) != nil || verify(got, key.Public()) != nil {
-		t.Errorf("after the overlap the signatures are %q", got.header.Get("webhook-signature"))
-	}
+	check(during, w.publish("", userUpdated, "diruser_1")[0].id, 3)
+	until(t, "the overlap ends", func() bool { return time.Now().After(end) })
+	// The worker runs, and signed for the endpoint before.
+	last := w.publish("", userUpdated, "diruser_1")[0].id
+	check(after, last, 2)
+	check(during, last, 3)
 }
 
 // commands keeps what a worker submits.

@@ -26,6 +26,7 @@ type slot struct {
 	place   attempts.Place
 	lanes   map[string]*lane
 	pending []pending
+	spare   []pending // room for the next, empty
 	timers  timers
 	begun   bool // attempts may start
 	leaving bool // no more attempts start; the slot goes to another worker
@@ -36,8 +37,9 @@ type slot struct {
 	asked bool
 	size  int
 
-	work chan struct{} // capacity 1: something is pending
-	wake chan struct{} // capacity 1: the timers changed
+	work  chan struct{} // capacity 1: something is pending
+	hurry chan struct{} // capacity 1: much is, or the slot ends
+	wake  chan struct{} // capacity 1: the timers changed
 
 	// ctx is that of the slot's attempts and records.
 	ctx       context.Context
@@ -58,8 +60,8 @@ type pending struct {
 
 func recoverSlot(ctx context.Context, w *Worker, n int) (*slot, error) {
 	s := &slot{
-		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, work: make(chan struct{}, 1), wake: make(chan struct{}, 1),
-		committed: make(chan struct{}),
+		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, committed: make(chan struct{}),
+		work: make(chan struct{}, 1), hurry: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(w.flights)
 	var err error
@@ -179,12 +181,17 @@ func (s *slot) record(p pending) {
 	}
 	p.record = p.record.Normal()
 	s.pending = append(s.pending, p)
-	s.signal()
+	if s.signal(); len(s.pending) == gatherMost {
+		nudge(s.hurry)
+	}
 }
 
-func (s *slot) signal() {
+func (s *slot) signal() { nudge(s.work) }
+
+// nudge signals on a channel of capacity 1.
+func nudge(c chan<- struct{}) {
 	select {
-	case s.work <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -236,6 +243,7 @@ func (s *slot) finish() {
 		l.touched = l.touched || l.placed
 	}
 	s.signal()
+	nudge(s.hurry)
 }
 
 // timer is when a delivery's next attempt is due. A timer that is out of date is

@@ -99,7 +99,7 @@ func (w *world) sharer(name string, g *gate, change ...func(*delivery.Config)) *
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	keeper, err := lease.Open(w.t.Context(), js, name, leaseTTL, 1, slog.New(slog.DiscardHandler))
+	keeper, err := lease.Open(w.t.Context(), js, name, w.leases, 1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -255,6 +255,7 @@ func sharedFairly(t *testing.T, workers ...*delivery.Worker) {
 func TestWorkers_joinAndLeave(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, natslog.Sizes{})
+	w.leases = 4 * leaseTTL // none is to end because the machine stood still
 	c := w.crowd(40)
 	a := w.sharer("a", nil)
 	sharedFairly(t, a)

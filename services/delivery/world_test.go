@@ -40,7 +40,7 @@ const user = "rollcall"
 // longer, so that no attempt ends because the machine is busy: what a receiver
 // does not answer stays under way for as long as a test looks.
 const (
-	patience     = time.Minute
+	patience     = 2 * time.Minute
 	attemptLimit = 3 * time.Minute
 )
 
@@ -57,6 +57,7 @@ type world struct {
 	log    *natslog.Log
 	client *egress.Client
 	path   string
+	leases time.Duration // how long one of a worker that shares lives
 
 	mu      sync.Mutex
 	at      eventlog.Position
@@ -91,6 +92,7 @@ func newWorld(t testing.TB, sizes natslog.Sizes) *world {
 	w := &world{
 		t: t, server: server, js: js, log: log, client: egress.NewClient(egress.Options{Insecure: true, Timeout: attemptLimit}),
 		path: filepath.Join(t.TempDir(), "delivery.db"), secrets: map[string]webhook.Secret{},
+		leases: leaseTTL,
 	}
 	t.Cleanup(w.client.Close)
 	return w

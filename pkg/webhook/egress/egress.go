@@ -167,8 +167,11 @@ func (c *Client) PostWithin(ctx context.Context, limit time.Duration, rawURL str
 	}
 	// The status decides, whatever becomes of the body.
 	r := answered(resp)
-	r.Timing, r.Head, r.Excerpt = watch.read(), head(resp.Header), excerpt(resp.Body)
-	_, _ = io.CopyN(io.Discard, resp.Body, MaxResponse-MaxExcerpt)
+	r.Timing, r.Head = watch.read(), head(resp.Header)
+	if resp.Body != http.NoBody {
+		r.Excerpt = excerpt(resp.Body)
+		_, _ = io.CopyN(io.Discard, resp.Body, MaxResponse-MaxExcerpt)
+	}
 	_ = resp.Body.Close()
 	return r
 }
