@@ -23,7 +23,7 @@ var auditColumns = []column[*rollcallv1.AuditEntry]{
 
 type auditListCmd struct {
 	Limit
-	Org   string   `help:"Only what concerns this organization (org_… or external id)." env:"-"`
+	Org   string   `help:"Only what concerns this organization (org_… or external id)." env:"-" of:"org"`
 	Actor string   `help:"Only what this actor did, such as api:skc_…." env:"-"`
 	Type  []string `help:"Only this type, or beginning such as directory.*; may be repeated." env:"-"`
 	Since moment   `help:"Not before this time, such as ${moment}." env:"-"`

@@ -31,7 +31,7 @@ const clientSecret = "The client secret" //nolint:gosec // a title
 
 // apiClient is what every API client is named by.
 type apiClient struct {
-	Client string `arg:"" help:"Id of the API client (skc_…)."`
+	Client string `arg:"" help:"Id of the API client (skc_…)." of:"client"`
 }
 
 type clientListCmd struct{ Limit }
@@ -68,7 +68,7 @@ func (c *clientGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 type clientCreateCmd struct {
 	Name  string   `arg:"" help:"What it is for."`
 	Scope []string `help:"read, write or admin; may be repeated." required:"" env:"-"`
-	Org   string   `help:"Restrict it to this organization (org_… or external id)." env:"-"`
+	Org   string   `help:"Restrict it to this organization (org_… or external id)." env:"-" of:"org"`
 }
 
 // Run makes an API client.

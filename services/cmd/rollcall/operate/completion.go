@@ -88,6 +88,10 @@ func bash(w io.Writer, all []completion) error {
 		fmt.Fprintf(&b, "    %q)\n      if [[ \"$current\" == -* ]]; then words=%q; else words=%q; fi ;;\n", c.path, texts(c.flags), texts(c.commands))
 	}
 	b.WriteString(`  esac
+  if [[ -z "$words" && "$current" != -* || "${COMP_WORDS[COMP_CWORD-1]}" == --* ]]; then
+    local found="$(rollcall __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f1)"
+    if [[ -n "$found" || -z "$words" ]]; then words="$found"; fi
+  fi
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _rollcall rollcall
@@ -117,7 +121,11 @@ func fish(w io.Writer, all []completion) error {
   test (count $want) -eq 0; or test "$path[1..(count $want)]" = "$want"; or return 1
   test "$argv[2]" = flags; or test (count $path) -eq (count $want)
 end
+function __rollcall_words
+  rollcall __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
 complete -c rollcall -f
+complete -c rollcall -a '(__rollcall_words)'
 `)
 	for _, c := range all {
 		for _, cmd := range c.commands {

@@ -53,7 +53,7 @@ func provider(p directories.DirectoryProvider) string {
 // place is what every directory is named by.
 type place struct {
 	organization
-	Directory string `arg:"" help:"Id of the directory (dir_…)."`
+	Directory string `arg:"" help:"Id of the directory (dir_…)." of:"directory"`
 }
 
 type directoryListCmd struct {

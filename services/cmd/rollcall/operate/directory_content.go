@@ -29,7 +29,7 @@ var groupColumns = []column[*directories.DirectoryGroup]{
 type directoryUsersCmd struct {
 	place
 	Limit
-	Group  string `help:"Only members of this group (dirgroup_…)." env:"-"`
+	Group  string `help:"Only members of this group (dirgroup_…)." env:"-" of:"group"`
 	Detail bool   `help:"With --json, all that webhooks show of each." env:"-"`
 }
 

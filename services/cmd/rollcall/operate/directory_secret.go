@@ -83,7 +83,7 @@ func (c *secretRotateCmd) Run(ctx context.Context, s *Server, out *Output) error
 
 type secretRevokeCmd struct {
 	place
-	Secret string `arg:"" help:"Id of the secret (sec_…)."`
+	Secret string `arg:"" help:"Id of the secret (sec_…)." of:"secret"`
 	sure
 }
 

@@ -32,7 +32,7 @@ var domainColumns = []column[*domains.Domain]{
 // domain is what a command about one domain is given.
 type domain struct {
 	organization
-	Domain string `arg:"" help:"Id of the domain (dom_…)."`
+	Domain string `arg:"" help:"Id of the domain (dom_…)." of:"domain"`
 }
 
 type domainListCmd struct {

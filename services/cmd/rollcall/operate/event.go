@@ -20,7 +20,7 @@ type eventCmd struct {
 
 type eventListCmd struct {
 	Limit
-	Org    string   `help:"Only of this organization (org_… or external id)." env:"-"`
+	Org    string   `help:"Only of this organization (org_… or external id)." env:"-" of:"org"`
 	Type   []string `help:"Only of this type; may be repeated." env:"-"`
 	Since  moment   `help:"Occurred not before this time, such as ${moment}." env:"-"`
 	Until  moment   `help:"Occurred before this time." env:"-"`

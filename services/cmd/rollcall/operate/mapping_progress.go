@@ -22,7 +22,7 @@ var jobColumns = []column[*rollcallv1.DirectoryJob]{
 
 type mappingProgressCmd struct {
 	place
-	Job    string `arg:"" optional:"" help:"Only this one (job_…)."`
+	Job    string `arg:"" optional:"" help:"Only this one (job_…)." of:"job"`
 	Follow bool   `help:"Wait until none runs any more, and show how far they are." env:"-"`
 }
 

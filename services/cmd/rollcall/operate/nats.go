@@ -46,7 +46,7 @@ func (c *natsListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type natsCreateCmd struct {
 	Name  string   `arg:"" help:"What it is for."`
-	Org   string   `help:"Restrict it to the events of this organization (org_… or external id)." env:"-"`
+	Org   string   `help:"Restrict it to the events of this organization (org_… or external id)." env:"-" of:"org"`
 	Type  []string `help:"Restrict it to events of this type; may be repeated." env:"-"`
 	Since moment   `help:"Leave out what was published before this time, such as ${moment}." env:"-"`
 	Seed  string   `help:"New file to keep the seed in, instead of showing it." type:"path" placeholder:"FILE" env:"-"`
@@ -86,7 +86,7 @@ func (c *natsCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type natsRevokeCmd struct {
-	Credential string `arg:"" help:"Id of the credential (nat_…)."`
+	Credential string `arg:"" help:"Id of the credential (nat_…)." of:"credential"`
 	sure
 }
 

@@ -28,5 +28,6 @@ type Commands struct {
 	Nats       natsCmd       `cmd:"" group:"Operate" help:"Credentials of NATS clients that read events."`
 	Audit      auditCmd      `cmd:"" group:"Operate" help:"Who did what, and when."`
 
+	Complete   completeCmd   `cmd:"" name:"__complete" hidden:"" passthrough:""`
 	Completion completionCmd `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 }

@@ -50,7 +50,7 @@ func (c *linkCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type linkDeleteCmd struct {
 	organization
-	Link string `arg:"" optional:"" help:"Id of the link (lnk_…)."`
+	Link string `arg:"" optional:"" help:"Id of the link (lnk_…)." of:"link"`
 	sure
 }
 

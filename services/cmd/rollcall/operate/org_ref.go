@@ -10,7 +10,7 @@ import (
 
 // organization is what a command about one organization is given.
 type organization struct {
-	Organization string `arg:"" help:"Id of the organization (org_…), or its external id."`
+	Organization string `arg:"" help:"Id of the organization (org_…), or its external id." of:"org"`
 }
 
 // ask is Server.ask with the organization's id in place of an external id.

@@ -52,7 +52,7 @@ var withPermissions = new("permissions")
 
 // ofOrganization makes a role command one about an organization's own roles.
 type ofOrganization struct {
-	Org string `help:"Of this organization (org_… or external id) and not of all." env:"-"`
+	Org string `help:"Of this organization (org_… or external id) and not of all." env:"-" of:"org"`
 }
 
 // ask is Server.ask with the organization's id in place of an external id.
@@ -82,7 +82,7 @@ func (c *roleListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type roleGetCmd struct {
 	ofOrganization
-	Name string `arg:"" help:"Name of the role."`
+	Name string `arg:"" help:"Name of the role." of:"role"`
 }
 
 // Run shows a role.
@@ -108,7 +108,7 @@ type roleCreateCmd struct {
 	Name        string   `arg:"" help:"Its name, which never changes."`
 	DisplayName string   `help:"What people call it; its name if empty." env:"-"`
 	Description string   `help:"What it is for." env:"-"`
-	Extends     string   `help:"Name of the role whose permissions it has as well." env:"-"`
+	Extends     string   `help:"Name of the role whose permissions it has as well." env:"-" of:"role"`
 	Permission  []string `help:"Name of a permission; may be repeated." env:"-"`
 }
 
@@ -139,10 +139,10 @@ func (c *roleCreateCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type roleUpdateCmd struct {
 	ofOrganization
-	Name        string   `arg:"" help:"Name of the role."`
+	Name        string   `arg:"" help:"Name of the role." of:"role"`
 	DisplayName *string  `help:"What people call it." env:"-"`
 	Description *string  `help:"What it is for." env:"-"`
-	Extends     *string  `help:"Name of the role whose permissions it has as well." env:"-"`
+	Extends     *string  `help:"Name of the role whose permissions it has as well." env:"-" of:"role"`
 	Permission  []string `help:"Names of its permissions, which replace all; may be repeated." env:"-"`
 }
 

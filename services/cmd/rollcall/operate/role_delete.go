@@ -8,8 +8,8 @@ import (
 
 type roleDeleteCmd struct {
 	ofOrganization
-	Name     string `arg:"" help:"Name of the role."`
-	Reassign string `help:"Name of the role that takes its place; required if it is in use." env:"-"`
+	Name     string `arg:"" help:"Name of the role." of:"role"`
+	Reassign string `help:"Name of the role that takes its place; required if it is in use." env:"-" of:"role"`
 	sure
 }
 
@@ -41,7 +41,7 @@ func (c *roleDeleteCmd) Run(ctx context.Context, s *Server, out *Output) error {
 
 type roleDetachCmd struct {
 	ofOrganization
-	Name string `arg:"" help:"Name of the role."`
+	Name string `arg:"" help:"Name of the role." of:"role"`
 }
 
 // Run makes a role extend no other.

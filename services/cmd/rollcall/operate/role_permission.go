@@ -15,7 +15,7 @@ type rolePermissionCmd struct {
 // rolePermission is what these commands are given. The API has no such calls for
 // an organization's own roles.
 type rolePermission struct {
-	Name string `arg:"" help:"Name of the role, one of all organizations; role update --org changes those of one."`
+	Name string `arg:"" help:"Name of the role, one of all organizations; role update --org changes those of one." of:"role"`
 }
 
 type rolePermissionListCmd struct {

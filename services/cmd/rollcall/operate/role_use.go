@@ -10,7 +10,7 @@ import (
 
 type roleUsersCmd struct {
 	ofOrganization
-	Name string `arg:"" help:"Name of the role."`
+	Name string `arg:"" help:"Name of the role." of:"role"`
 }
 
 // Help is shown by kong.
@@ -43,7 +43,7 @@ func (c *roleUsersCmd) Run(ctx context.Context, s *Server, out *Output) error {
 }
 
 type roleDependentsCmd struct {
-	Name string `arg:"" help:"Name of the role, one of all organizations."`
+	Name string `arg:"" help:"Name of the role, one of all organizations." of:"role"`
 }
 
 // Run lists the roles that extend one.
@@ -59,8 +59,8 @@ func (c *roleDependentsCmd) Run(ctx context.Context, s *Server, out *Output) err
 
 type roleDefaultsCmd struct {
 	ofOrganization
-	Creator *string `help:"Name of the role of creators." env:"-"`
-	Member  *string `help:"Name of the role of members." env:"-"`
+	Creator *string `help:"Name of the role of creators." env:"-" of:"role"`
+	Member  *string `help:"Name of the role of members." env:"-" of:"role"`
 }
 
 // Help is shown by kong.

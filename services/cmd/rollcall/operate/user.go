@@ -82,7 +82,7 @@ func showPerson(s *Server, out *Output, u *users.User) error {
 
 // person is what a command about one user is given.
 type person struct {
-	User string `arg:"" help:"Id of the user (usr_…), or its external id."`
+	User string `arg:"" help:"Id of the user (usr_…), or its external id." of:"user"`
 }
 
 // ask is Server.ask with the user's id in place of an external id.
@@ -97,7 +97,7 @@ func (p *person) ask(ctx context.Context, s *Server, f func() error) error {
 
 type userListCmd struct {
 	Limit
-	Org string `help:"Only of this organization (org_… or external id)." env:"-"`
+	Org string `help:"Only of this organization (org_… or external id)." env:"-" of:"org"`
 }
 
 // Run lists users.
@@ -125,7 +125,7 @@ func (c *userListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 type userSearchCmd struct {
 	Limit
 	Text string `arg:"" help:"The part to look for, 3 to 100 characters in any case."`
-	Org  string `help:"Only in this organization (org_… or external id)." env:"-"`
+	Org  string `help:"Only in this organization (org_… or external id)." env:"-" of:"org"`
 }
 
 // Run finds users.

@@ -62,7 +62,7 @@ func (c *membershipCreateCmd) Run(ctx context.Context, s *Server, out *Output) e
 
 type membershipUpdateCmd struct {
 	member
-	Role     []string          `help:"Names of the roles that are assigned, which replace all; may be repeated." env:"-"`
+	Role     []string          `help:"Names of the roles that are assigned, which replace all; may be repeated." env:"-" of:"role"`
 	Metadata map[string]string `help:"What you want to remember of the membership, which replaces all; may be repeated." placeholder:"KEY=VALUE" env:"-"`
 }
 

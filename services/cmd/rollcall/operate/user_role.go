@@ -34,7 +34,7 @@ func (c *userRoleListCmd) Run(ctx context.Context, s *Server, out *Output) error
 
 type userRoleAddCmd struct {
 	member
-	Roles []string `arg:"" name:"role" help:"Names of the roles."`
+	Roles []string `arg:"" name:"role" help:"Names of the roles." of:"role"`
 }
 
 // Help is shown by kong.
@@ -61,7 +61,7 @@ func (c *userRoleAddCmd) Run(ctx context.Context, s *Server, out *Output) error 
 
 type userRoleRemoveCmd struct {
 	member
-	Role string `arg:"" help:"Name of the role."`
+	Role string `arg:"" help:"Name of the role." of:"role"`
 }
 
 // Run takes a role away.

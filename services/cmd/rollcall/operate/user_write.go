@@ -24,7 +24,7 @@ type profile struct {
 
 // membershipFlags is how a user comes into an organization.
 type membershipFlags struct {
-	Role    []string `help:"Name of a role to assign; may be repeated." env:"-"`
+	Role    []string `help:"Name of a role to assign; may be repeated." env:"-" of:"role"`
 	Invite  bool     `help:"Invite the user, who is PENDING_INVITE until it has come. The server sends no e-mail: it tells of the invitation by an event." env:"-"`
 	Inviter string   `help:"Address of who invites." env:"-"`
 }

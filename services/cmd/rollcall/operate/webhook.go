@@ -44,12 +44,12 @@ const signingSecret = "The signing secret"
 
 // endpoint is what every webhook endpoint is named by.
 type endpoint struct {
-	Endpoint string `arg:"" help:"Id of the endpoint (whe_…)."`
+	Endpoint string `arg:"" help:"Id of the endpoint (whe_…)." of:"endpoint"`
 }
 
 type webhookListCmd struct {
 	Limit
-	Org string `help:"Only this organization's (org_… or external id)." env:"-"`
+	Org string `help:"Only this organization's (org_… or external id)." env:"-" of:"org"`
 }
 
 // Run lists endpoints.
@@ -104,7 +104,7 @@ func (c *webhookTestCmd) Run(ctx context.Context, s *Server, out *Output) error 
 type webhookCreateCmd struct {
 	URL         string   `arg:"" name:"url" help:"Where to send, https."`
 	Type        []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
-	Org         string   `help:"Only events of this organization (org_… or external id)." env:"-"`
+	Org         string   `help:"Only events of this organization (org_… or external id)." env:"-" of:"org"`
 	Description string   `help:"What it is for." env:"-"`
 	Disabled    bool     `help:"Send nothing until it is enabled." env:"-"`
 	sending

@@ -21,7 +21,7 @@ type webhookListenCmd struct {
 	Register bool     `help:"Make an endpoint at the server for as long as this runs." env:"-"`
 	At       string   `help:"URL at which the server reaches this machine, of a tunnel for example; http:// and the address if none." env:"-"`
 	Type     []string `help:"With --register: event type, or beginning such as organization.directory.*; may be repeated. All if none." env:"-"`
-	Org      string   `help:"With --register: only events of this organization (org_… or external id)." env:"-"`
+	Org      string   `help:"With --register: only events of this organization (org_… or external id)." env:"-" of:"org"`
 	Test     bool     `help:"With --register: ask for a test event at once." env:"-"`
 	Status   int      `help:"Status to answer verified webhooks with; 500 shows how retries come." default:"204" env:"-"`
 	Count    int      `help:"End after so many verified webhooks; 0 goes on until ctrl-C." env:"-"`

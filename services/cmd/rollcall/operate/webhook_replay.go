@@ -112,7 +112,7 @@ type replayRangeCmd struct {
 	endpoint
 	Since moment   `help:"Events that occurred then or later, such as ${moment}." required:"" env:"-"`
 	Until moment   `help:"Events that occurred before; now if none." env:"-"`
-	Org   string   `help:"Only of this organization (org_… or external id)." env:"-"`
+	Org   string   `help:"Only of this organization (org_… or external id)." env:"-" of:"org"`
 	Type  []string `help:"Event type, or beginning such as organization.directory.*; may be repeated. Those of the endpoint if none." env:"-"`
 	paced
 	following
@@ -128,7 +128,7 @@ func (c *replayRangeCmd) Run(ctx context.Context, s *Server, out *Output) error 
 
 type replayEveryoneCmd struct {
 	endpoint
-	Org string `help:"Only groups and users of this organization (org_… or external id)." env:"-"`
+	Org string `help:"Only groups and users of this organization (org_… or external id)." env:"-" of:"org"`
 	following
 }
 
@@ -161,7 +161,7 @@ func (c *replayListCmd) Run(ctx context.Context, s *Server, out *Output) error {
 // replay is what every replay is named by.
 type replay struct {
 	endpoint
-	Replay string `arg:"" help:"Id of the replay."`
+	Replay string `arg:"" help:"Id of the replay." of:"replay"`
 }
 
 type replayGetCmd struct {

@@ -26,8 +26,8 @@ const (
 )
 
 type webhookTailCmd struct {
-	Endpoint string   `help:"Only to this endpoint (whe_…)." env:"-"`
-	Org      string   `help:"Only to endpoints of this organization (org_… or external id)." env:"-"`
+	Endpoint string   `help:"Only to this endpoint (whe_…)." env:"-" of:"endpoint"`
+	Org      string   `help:"Only to endpoints of this organization (org_… or external id)." env:"-" of:"org"`
 	Type     []string `help:"Only this event type, or beginning such as organization.directory.*; may be repeated." env:"-"`
 	Status   string   `help:"Only attempts after which the delivery is ${enum}." enum:"delivered,retrying,dead,any" default:"any" env:"-"`
 	After    string   `help:"Go on behind this place, which --json shows; 1.0 is the beginning." env:"-"`
