@@ -1,8 +1,18 @@
 package e2e_test
 
 import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -34,7 +44,7 @@ func newNATSReader(t *testing.T, s *harness.Server, body map[string]any) natsRea
 
 // connect joins the server as the reader; closed, if not nil, is closed when the
 // connection is.
-func (r natsReader) connect(t *testing.T, s *harness.Server, closed chan struct{}) (*nats.Conn, error) {
+func (r natsReader) connect(t *testing.T, s *harness.Server, closed chan struct{}, more ...nats.Option) (*nats.Conn, error) {
 	t.Helper()
 	found := letIn.FindAllStringSubmatch(s.Log(), -1)
 	if len(found) == 0 {
@@ -44,12 +54,15 @@ func (r natsReader) connect(t *testing.T, s *harness.Server, closed chan struct{
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect("nats://"+found[len(found)-1][1], nats.Nkey(r.public, pair.Sign), nats.NoReconnect(), nats.Timeout(30*time.Second),
+	options := append([]nats.Option{
+		nats.Nkey(r.public, pair.Sign), nats.NoReconnect(), nats.Timeout(30 * time.Second),
 		nats.ClosedHandler(func(*nats.Conn) {
 			if closed != nil {
 				close(closed)
 			}
-		}))
+		}),
+	}, more...)
+	nc, err := nats.Connect("nats://"+found[len(found)-1][1], options...)
 	if err != nil {
 		return nil, err
 	}
@@ -145,5 +158,60 @@ func TestNATS_readers(t *testing.T) {
 	}
 	if st := s.API.Must(t, 404, http.MethodDelete, "/api/v1/nats_credentials/"+all.id, nil).Status; st != 404 {
 		t.Errorf("revoked twice: %d", st)
+	}
+}
+
+// TestNATS_TLS has a NATS client read over TLS from a server whose authority it
+// knows; one that does not know it, or speaks no TLS, learns nothing.
+func TestNATS_TLS(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewTLSServer(nil) // for a certificate that is its own authority
+	defer web.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(web.Certificate())
+	key, err := x509.MarshalPKCS8PrivateKey(web.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: web.Certificate().Raw}, keyFile: {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := harness.NewServer(t, "--nats-listen", "127.0.0.1:0", "--nats-tls-cert", certFile, "--nats-tls-key", keyFile).MustStart()
+	acme := s.API.Tenant(t, s.SCIM, "acme.example", "OKTA")
+	const created = "organization.directory.user_created"
+	r := newNATSReader(t, s, map[string]any{"name": "over TLS", "event_types": []string{created}})
+	acme.SCIM.Create(t, "/Users", harness.User("a@acme.example", nil))
+
+	var unknown x509.UnknownAuthorityError
+	if _, err := r.connect(t, s, nil); !errors.As(err, &unknown) {
+		t.Errorf("a client that does not know the authority gets %v", err)
+	}
+	found := letIn.FindStringSubmatch(s.Log())
+	raw, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	if _, err := fmt.Fprintf(raw, "CONNECT {\"verbose\":true,\"nkey\":%q,\"sig\":\"x\"}\r\nPING\r\n", r.public); err != nil {
+		t.Fatal(err)
+	}
+	if answer, _ := io.ReadAll(raw); !bytes.HasPrefix(answer, []byte("INFO ")) || bytes.Contains(answer, []byte("PONG")) || bytes.Contains(answer, []byte("+OK")) {
+		t.Errorf("a client without TLS is answered %q", answer)
+	}
+	nc, err := r.connect(t, s, nil, nats.Secure(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := nc.TLSConnectionState(); err != nil || !state.HandshakeComplete {
+		t.Errorf("the connection is %+v, %v", state, err)
+	}
+	want := "events." + acme.Organization + "." + acme.Directory + "." + created
+	if got := r.next(t, nc, 1); len(got) != 1 || got[0] != want {
+		t.Errorf("over TLS the reader gets %v, want %s", got, want)
 	}
 }
