@@ -124,17 +124,12 @@ func (b *Bridge) start(ctx context.Context, nc *nats.Conn) (err error) {
 	if b.consumer, err = position(ctx, nc, b.cfg.Name, b.cfg.FromNow); err != nil {
 		return err
 	}
-	subscriber, err := newSubscriber(nc, b.consumer)
-	if err != nil {
-		return err
-	}
 	b.router, err = message.NewRouter(message.RouterConfig{CloseTimeout: confirmWithin}, watermill.NopLogger{})
 	if err != nil {
 		return err
 	}
-	b.router.AddConsumerHandler("bridge", eventsStream, subscriber, b.forward)
-	// Not ctx: the library may write to a channel that it closed when that ends.
-	// Stop closes the router.
+	b.router.AddConsumerHandler("bridge", eventsStream, newSubscriber(b.cfg.Name, b.consumer, b.cfg.Logger), b.forward)
+	// Not ctx, which bounds the start only. Stop closes the router.
 	go func() { b.done <- b.router.Run(context.WithoutCancel(ctx)) }()
 	select {
 	case <-b.router.Running():
@@ -197,12 +192,4 @@ func (b *Bridge) wants(m *message.Message) bool {
 		return false
 	}
 	return len(b.cfg.Organizations) == 0 || slices.Contains(b.cfg.Organizations, m.Metadata.Get(metaOrganization))
-}
-
-// pauses is how long an event waits that failed n times.
-type pauses struct{}
-
-// WaitTime implements the subscriber's Delay.
-func (pauses) WaitTime(n uint64) time.Duration {
-	return min(firstPause<<min(n-min(n, 1), 10), lastPause)
 }

@@ -257,3 +257,26 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestStop stops and starts a bridge again and again while it forwards. What is
+// under way is confirmed and acknowledged, so nothing comes twice.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	target, _, _ := kafkaBroker(t, w, "PLAIN", nil)
+	published := make(chan []string, 1)
+	go func() { published <- w.publish("org_1", userUpdated, 600) }()
+	failed := uint64(0)
+	for range 8 {
+		b, _ := w.bridge(target)
+		until(t, "some are forwarded", func() bool { return b.Stats().Forwarded > 10 })
+		if err := b.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		failed += b.Stats().Failed
+	}
+	b, _ := w.bridge(target)
+	if n := w.arrived(<-published); uint64(n) > failed+b.Stats().Failed {
+		t.Errorf("%d events came twice though the bridge was stopped in an orderly way", n)
+	}
+}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ThreeDotsLabs/watermill"
-	wmjetstream "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/jetstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -68,21 +66,9 @@ func position(ctx context.Context, nc *nats.Conn, name string, fromNow bool) (je
 	return c, nil
 }
 
-func newSubscriber(nc *nats.Conn, c jetstream.Consumer) (*wmjetstream.Subscriber, error) {
-	return wmjetstream.NewSubscriber(wmjetstream.SubscriberConfig{
-		Conn: nc, Logger: watermill.NopLogger{}, AckWaitTimeout: ackWithin, AckAsync: true, NakDelay: pauses{}, Unmarshaler: unmarshaler{},
-		ResourceInitializer: func(context.Context, jetstream.JetStream, string) (jetstream.Consumer, func(context.Context, watermill.LoggerAdapter), error) {
-			return c, nil, nil
-		},
-	})
-}
-
-// unmarshaler makes a message of one of EVENTS. It never fails: what is not an
-// event becomes a message without an id.
-type unmarshaler struct{}
-
-// Unmarshal implements the subscriber's Unmarshaler.
-func (unmarshaler) Unmarshal(in jetstream.Msg) (*message.Message, error) {
+// read makes a message of one of EVENTS. What is not an event becomes a message
+// without an id.
+func read(in jetstream.Msg) *message.Message {
 	m := message.NewMessage(in.Headers().Get(public.HeaderEventID), in.Data())
 	m.Metadata.Set(metaType, in.Headers().Get(public.HeaderEventType))
 	m.Metadata.Set(metaOrganization, in.Headers().Get(public.HeaderOrganization))
@@ -95,5 +81,5 @@ func (unmarshaler) Unmarshal(in jetstream.Msg) (*message.Message, error) {
 	if json.Unmarshal(in.Data(), &body) == nil {
 		m.Metadata.Set(metaResource, body.Data.ID)
 	}
-	return m, nil
+	return m
 }
