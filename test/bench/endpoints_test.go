@@ -103,7 +103,9 @@ func (f *fleet) matching(b *testing.B) {
 	b.ReportMetric(float64(users*f.n)/f.hire(b, users).Seconds(), "all/s")
 
 	const changes = 500
+	known := f.created.Load() + int64(f.n)
 	id := f.tenant.SCIM.Create(b, "/Users", harness.User("changing@fleet.example", nil))
+	f.await(b, &f.created, known) // that is everybody's event, not the one's
 	var next atomic.Int64
 	started, want := time.Now(), f.changed.Load()+changes
 	clientsUntilDone(8, func() bool {
