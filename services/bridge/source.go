@@ -66,9 +66,9 @@ func position(ctx context.Context, nc *nats.Conn, name string, fromNow bool) (je
 	return c, nil
 }
 
-// read makes a message of one of EVENTS. What is not an event becomes a message
+// messageOf makes a message of one of EVENTS. What is not an event becomes a message
 // without an id.
-func read(in jetstream.Msg) *message.Message {
+func messageOf(in jetstream.Msg) *message.Message {
 	m := message.NewMessage(in.Headers().Get(public.HeaderEventID), in.Data())
 	m.Metadata.Set(metaType, in.Headers().Get(public.HeaderEventType))
 	m.Metadata.Set(metaOrganization, in.Headers().Get(public.HeaderOrganization))

@@ -73,7 +73,8 @@ func (s *subscriber) Close() error {
 	return nil
 }
 
-// read gives events, which carry ctx, until the subscriber is closed or the consumer fails.
+// read gives events, which carry ctx, until the subscriber is closed or the
+// consumer fails.
 func (s *subscriber) read(ctx context.Context, given chan<- *message.Message) error {
 	it, err := s.consumer.Messages()
 	if err != nil {
@@ -88,7 +89,7 @@ func (s *subscriber) read(ctx context.Context, given chan<- *message.Message) er
 		if err != nil {
 			return err
 		}
-		m := read(in)
+		m := messageOf(in)
 		m.SetContext(ctx)
 		select {
 		case given <- m:
