@@ -138,12 +138,14 @@ func (s Secret) verifies(m message, entries []string) bool {
 	return found
 }
 
-// decode returns the bytes of a signature of the given version and size.
+// decode returns the bytes of a signature of the given version and size. It is
+// strict, so that a signature has one text: the last character of lax base64
+// has bits that say nothing.
 func decode(entry, version string, size int) ([]byte, bool) {
 	b64, ok := strings.CutPrefix(entry, version)
 	if !ok || len(b64) != base64.StdEncoding.EncodedLen(size) {
 		return nil, false
 	}
-	b, err := base64.StdEncoding.DecodeString(b64)
+	b, err := base64.StdEncoding.Strict().DecodeString(b64)
 	return b, err == nil && len(b) == size
 }

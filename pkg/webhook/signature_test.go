@@ -62,6 +62,7 @@ func TestVerify(t *testing.T) {
 		{"other body", vectorID, stamp, vectorSignature, vectorBody + " ", now, []webhook.Verifier{s}, webhook.ErrSignature},
 		{"other id", vectorID + "x", stamp, vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
 		{"other second", vectorID, webhook.Timestamp(now.Add(time.Second)), vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
+		{"other text of the same bytes", vectorID, stamp, strings.TrimSuffix(vectorSignature, "E=") + "F=", vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
 		{"other secret", vectorID, stamp, vectorSignature, vectorBody, now, []webhook.Verifier{other}, webhook.ErrSignature},
 		{"beyond the bound", vectorID, stamp, strings.Repeat("v1,x ", 100) + vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrSignature},
 		{"no id", "", stamp, vectorSignature, vectorBody, now, []webhook.Verifier{s}, webhook.ErrMissingHeader},
@@ -153,6 +154,7 @@ func TestSign_property(t *testing.T) {
 
 func FuzzVerify(f *testing.F) {
 	f.Add(vectorID, "1614265330", vectorSignature, []byte(vectorBody))
+	f.Add(vectorID, "1614265330", strings.TrimSuffix(vectorSignature, "E=")+"F=", []byte(vectorBody))
 	f.Add("", "-1", "v1,", []byte(nil))
 	s := secret(f, vectorSecret)
 	now := time.Unix(vectorTimestamp, 0)
