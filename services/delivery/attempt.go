@@ -31,12 +31,14 @@ type flight struct {
 	attempt  int
 	replay   string // the replay that asked for it; may be empty
 	event    *event // nil: to be read again
+	void     bool   // the event was taken back; guarded by the slot's lock
 }
 
 // fly begins an attempt. The lane has a token and its slot is locked.
-func (l *lane) fly(f flight) {
-	l.inFlight[f.seq] = struct{}{}
-	if f.order = ordered(l.ep, f.resource); f.order != "" {
+func (l *lane) fly(f *flight) {
+	f.order = ordered(l.ep, f.resource)
+	l.inFlight[f.seq] = f
+	if f.order != "" {
 		l.byResource[f.order] = struct{}{}
 	}
 	w, ep, ctx := l.slot.w, l.ep, l.ctx
@@ -64,7 +66,7 @@ func (l *lane) serve() {
 
 // attempt signs and sends. put is true if there was no attempt, because the
 // event could not be read just now.
-func (w *Worker) attempt(ctx context.Context, ep *endpoint, f flight) (r egress.Result, put bool) {
+func (w *Worker) attempt(ctx context.Context, ep *endpoint, f *flight) (r egress.Result, put bool) {
 	e := f.event
 	if e == nil {
 		var err error
@@ -97,10 +99,13 @@ func (w *Worker) attempt(ctx context.Context, ep *endpoint, f flight) (r egress.
 }
 
 // landed takes the result of an attempt.
-func (s *slot) landed(f flight, r egress.Result, put bool, at time.Time, took time.Duration) {
+func (s *slot) landed(f *flight, r egress.Result, put bool, at time.Time, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := f.lane
+	if f.void {
+		return // it was no event, and whoever took it back has forgotten the attempt
+	}
 	delete(l.inFlight, f.seq)
 	delete(l.byResource, f.order)
 	if l.gone || s.fenced || r.Class == egress.ClassCanceled {

@@ -36,7 +36,7 @@ func (w *Worker) catchUp(l *lane) {
 
 func (w *Worker) readFor(l *lane) error {
 	ctx := w.life
-	from, err := w.place(ctx, l)
+	from, era, err := w.place(ctx, l)
 	if err != nil || w.feed.attach(l) != behind {
 		return err // without room, the lane asks again when it has some
 	}
@@ -46,7 +46,7 @@ func (w *Worker) readFor(l *lane) error {
 			return false
 		}
 		for {
-			done, ok := l.feedSelf(e) //nolint:contextcheck // attempts live as long as their lane, not as this call
+			done, ok := l.feedSelf(e, era) //nolint:contextcheck // attempts live as long as their lane, not as this call
 			if done {
 				return false
 			}
@@ -64,7 +64,7 @@ func (w *Worker) readFor(l *lane) error {
 			}
 			return false
 		}
-		if e.seq >= w.feed.at.Load() && w.feed.attach(l) != behind {
+		if e.seq >= w.feed.at.Load() && w.feed.attach(l) != behind { //nolint:contextcheck // attempts live as long as their lane, not as this call
 			return false
 		}
 		return time.Now().Before(end) || len(w.turns) < cap(w.turns)
@@ -72,15 +72,15 @@ func (w *Worker) readFor(l *lane) error {
 }
 
 // place returns where the lane is to read on: for a new endpoint, behind what
-// was caused before it; for one that was away for long, where EVENTS begins.
-func (w *Worker) place(ctx context.Context, l *lane) (uint64, error) {
+// was caused before it; for one that was away for long, where EVENTS begins. That
+// is so until the lane's era changes.
+func (w *Worker) place(ctx context.Context, l *lane) (from uint64, era int, err error) {
 	l.slot.mu.Lock()
-	placed, ep, read := l.placed, l.ep, l.read
+	placed, ep, read, era := l.placed, l.ep, l.read, l.era
 	l.slot.mu.Unlock()
 	if !placed {
-		var err error
 		if read, err = w.events.behind(ctx, ep.created()); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		l.slot.mu.Lock()
 		l.placed, l.read, l.touched = true, read, true
@@ -89,7 +89,7 @@ func (w *Worker) place(ctx context.Context, l *lane) (uint64, error) {
 	}
 	first, _, err := w.events.bounds(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if read+1 < first {
 		w.cfg.Logger.Warn("events left the stream before an endpoint's turn and are skipped",
@@ -100,15 +100,15 @@ func (w *Worker) place(ctx context.Context, l *lane) (uint64, error) {
 		l.read, l.touched = max(l.read, read), true
 		l.slot.mu.Unlock()
 	}
-	return read, nil
+	return read, era, nil
 }
 
 // feedSelf takes an event that the lane read for itself. done ends the turn; ok
 // says that the event was dealt with.
-func (l *lane) feedSelf(e *event) (done, ok bool) {
+func (l *lane) feedSelf(e *event, era int) (done, ok bool) {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
-	if l.gone || l.slot.stopped() {
+	if l.gone || l.slot.stopped() || l.era != era {
 		return true, false
 	}
 	if e.seq <= l.read {

@@ -99,8 +99,17 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 	f.Records = make([]attempts.Record, 0, min(2*len(s.pending), attempts.MaxRecords))
 	touched := map[*lane]struct{}{}
 	n, size := 0, 0
+	known := s.w.feed.known.Load()
 	for n < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords {
 		p := s.pending[n]
+		if p.record.Seq > known {
+			// Whoever knows more looks at awaited behind that, so one of the two sees
+			// what the other did.
+			s.awaited.Store(p.record.Seq)
+			if known = s.w.feed.known.Load(); p.record.Seq > known {
+				break
+			}
+		}
 		if size += p.record.Size() + cursorSize; size > attempts.FillFrame && n > 0 {
 			break
 		}
@@ -126,7 +135,7 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 			continue
 		}
 		row, ok, _ := s.state.Endpoint(l.id) // memory does not fail
-		if at := l.position(); !ok || at > row.Position || l.rewound && at != row.Position {
+		if at := min(l.position(), known); !ok || at > row.Position || l.rewound && at != row.Position {
 			l.rewound = false
 			f.Records = append(f.Records, attempts.Record{Kind: attempts.KindCursor, Endpoint: l.id, Position: at})
 		}
@@ -214,7 +223,10 @@ func (l *lane) recorded(p *pending) {
 		l.arm() // everything is due
 	case r.Kind == attempts.KindQueued, r.Kind == attempts.KindAttempt && r.Outcome == attempts.Failed:
 		l.slot.arm(l, r.Seq, r.Due)
-	case r.Kind == attempts.KindAttempt && r.Outcome == attempts.Dead && l.open:
+	}
+	if l.open {
+		// Only the first may be attempted, and which one that is may have changed
+		// with any record: timers of the others were passed over.
 		if first, ok := l.slot.state.First(l.id); ok {
 			l.slot.arm(l, first.Seq, first.Due)
 		}

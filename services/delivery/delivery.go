@@ -7,6 +7,7 @@
 //
 //	fold      LOG    -> endpoints and when their settings applied
 //	feed      EVENTS -> the queues of the endpoints that keep up
+//	notice    the same events while they are on their way to EVENTS
 //	index     which of those want an event
 //	lane      one endpoint: its queue, what is in flight, its circuit
 //	replay    a second cursor of a lane, with an end
@@ -157,6 +158,7 @@ type Worker struct {
 	life, flights   context.Context
 	stop, abort     context.CancelFunc
 	running         sync.WaitGroup
+	confirming      sync.WaitGroup // the shared reader, which outlives life
 	inFlight        sync.WaitGroup
 	ready, stopping atomic.Bool
 
@@ -191,6 +193,7 @@ func (w *Worker) Start(ctx context.Context) error {
 		w.stop()
 		w.abort()
 		w.running.Wait()
+		w.confirming.Wait()
 		return errors.Join(err, w.close())
 	}
 	return nil
@@ -224,11 +227,16 @@ func (w *Worker) start(ctx context.Context) (err error) {
 	if err := w.feed.begin(ctx, w.held()); err != nil {
 		return err
 	}
+	notices, err := w.feed.subscribe()
+	if err != nil {
+		return err
+	}
 	for _, s := range w.held() {
 		s.begin(w.feed) //nolint:contextcheck // attempts live as long as their lane, not as this call
 	}
 	w.running.Go(func() { w.fail(w.fold.run(w.life, w.changed)) })
-	w.running.Go(func() { w.feed.run(w.life) })
+	w.confirming.Go(func() { w.feed.run(w.life, w.flights) })
+	w.running.Go(func() { w.feed.listen(w.life, notices) })
 	w.running.Go(w.sweep)
 	w.running.Go(w.watch)
 	w.running.Go(w.trim)
@@ -351,6 +359,7 @@ func (w *Worker) Stop() error {
 	leaving.Wait()
 	w.partWith()
 	w.abort()
+	w.confirming.Wait()
 	return w.close()
 }
 

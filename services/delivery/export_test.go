@@ -20,6 +20,7 @@ func (w *Worker) Kill() {
 	}
 	w.stop()
 	w.running.Wait()
+	w.confirming.Wait()
 	w.giving.Wait()
 	w.inFlight.Wait()
 	for _, s := range held {

@@ -31,6 +31,11 @@ type lane struct {
 	read uint64
 	// rewound says that the recorded position is to be lowered to read.
 	rewound bool
+	// ahead is the last event that was taken, or found not wanted, before EVENTS
+	// was known to hold it; era counts how often such events were taken back.
+	ahead uint64
+	era   int
+
 	fed     *feed // the shared reader that offers it events; nil if none does
 	reading bool  // reads for itself, or waits for its turn to
 	starved bool  // waits for a token; guarded by tokens.mu
@@ -43,7 +48,7 @@ type lane struct {
 	unsettled map[uint64]struct{}
 	// inFlight are attempts under way, by sequence; byResource says of which
 	// resources.
-	inFlight   map[uint64]struct{}
+	inFlight   map[uint64]*flight
 	byResource map[string]struct{}
 	// unstored are attempts that have landed and whose record is not stored yet:
 	// what the state says of them is out of date, so they are not attempted again.
@@ -81,7 +86,7 @@ type lane struct {
 
 func newLane(s *slot, id string) *lane {
 	l := &lane{
-		slot: s, id: id, unsettled: map[uint64]struct{}{}, inFlight: map[uint64]struct{}{}, byResource: map[string]struct{}{},
+		slot: s, id: id, unsettled: map[uint64]struct{}{}, inFlight: map[uint64]*flight{}, byResource: map[string]struct{}{},
 		unstored: map[uint64]struct{}{}, replays: map[string]*replaying{},
 		waits: map[string][]uint64{}, armed: map[uint64]time.Time{}, window: 1, drained: make(chan struct{}, 1),
 	}
@@ -122,10 +127,19 @@ func (l *lane) feedFrom(f *feed) {
 	}
 }
 
-// offer is the feed's. A lane that cannot take the event is detached.
-func (l *lane) offer(e *event) {
+// offer is the feed's.
+func (l *lane) offer(e *event, ahead bool) {
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
+	l.consider(e, ahead)
+}
+
+// consider takes an event of the feed if the endpoint wants it. A lane that has no
+// room for it is detached.
+func (l *lane) consider(e *event, ahead bool) {
+	if ahead {
+		l.ahead = e.seq
+	}
 	switch {
 	case l.gone || l.fed == nil || e.seq <= l.read || !l.ep.wants(e) || l.settled(e.seq):
 	case l.room():
@@ -195,7 +209,7 @@ func (l *lane) pump() {
 		}
 		l.again = l.again[1:]
 		if ok {
-			l.fly(flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
+			l.fly(&flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
 		}
 	}
 	// What is about a resource of which an attempt is under way waits for that one,
@@ -231,7 +245,7 @@ func (l *lane) pump() {
 		}
 		l.queue = slices.Delete(l.queue, i, i+1)
 		l.unsettled[e.seq] = struct{}{}
-		l.fly(flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, replay: e.replay, event: e})
+		l.fly(&flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, replay: e.replay, event: e})
 	}
 	l.refill()
 }

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
@@ -36,6 +37,10 @@ type slot struct {
 	// appended since the last one.
 	asked bool
 	size  int
+
+	// awaited is the event of the first record that cannot be stored before EVENTS
+	// is known to hold it; 0 if there is none.
+	awaited atomic.Uint64
 
 	work  chan struct{} // capacity 1: something is pending
 	hurry chan struct{} // capacity 1: much is, or the slot ends

@@ -11,6 +11,7 @@ import (
 // stats are the worker's own counters.
 type stats struct {
 	delivered, failed, dead, queued, skipped, frames, records, checkpoints atomic.Uint64
+	early                                                                  atomic.Uint64
 	took                                                                   atomic.Int64
 	inFlight                                                               atomic.Int64
 	failure                                                                atomic.Pointer[error]
@@ -24,6 +25,8 @@ type Stats struct {
 	// Queued counts deliveries that waited for an earlier one of their resource,
 	// Skipped events that had left EVENTS before their turn.
 	Queued, Skipped uint64
+	// Early counts events that were offered to endpoints ahead of EVENTS.
+	Early uint64
 	// Took is the time of all attempts together.
 	Took time.Duration
 	// Frames and Records were appended to ATTEMPTS; Checkpoints are complete.
@@ -46,7 +49,7 @@ type Stats struct {
 func (w *Worker) Stats() Stats {
 	s := Stats{
 		Delivered: w.stats.delivered.Load(), Failed: w.stats.failed.Load(), Dead: w.stats.dead.Load(),
-		Queued: w.stats.queued.Load(), Skipped: w.stats.skipped.Load(), Took: time.Duration(w.stats.took.Load()),
+		Queued: w.stats.queued.Load(), Early: w.stats.early.Load(), Skipped: w.stats.skipped.Load(), Took: time.Duration(w.stats.took.Load()),
 		Frames: w.stats.frames.Load(), Records: w.stats.records.Load(), Checkpoints: w.stats.checkpoints.Load(),
 		InFlight: int(w.stats.inFlight.Load()),
 	}

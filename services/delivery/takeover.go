@@ -247,7 +247,7 @@ func (w *Worker) seat(slots []*slot, turn uint64) (seated []*slot) {
 // is, and hands them to the shared reader.
 func (f *feed) hand(ctx context.Context) {
 	main := f.w.feed
-	over := func() bool {
+	over := func() bool { //nolint:contextcheck // attempts live as long as their lane, not as this call
 		if f.at.Load() < main.at.Load() {
 			return false
 		}
@@ -287,5 +287,5 @@ func (f *feed) adopt(l *lane, former *feed) {
 		return
 	}
 	l.read = max(l.read, former.at.Load())
-	l.feedFrom(f)
+	f.take(l)
 }

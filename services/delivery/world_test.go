@@ -177,25 +177,38 @@ func (w *world) publish(organization, typ string, resources ...string) []publish
 // behind ordinal.
 func (w *world) emit(organization, typ string, seq, ordinal uint64, resources ...string) []published {
 	w.t.Helper()
-	var (
-		out     []published
-		futures []jetstream.PubAckFuture
-	)
+	return w.store(caused(organization, typ, seq, ordinal, resources...)...)
+}
+
+// caused returns the messages of what was caused by the frame at seq, whose events
+// begin behind ordinal.
+func caused(organization, typ string, seq, ordinal uint64, resources ...string) (ms []*nats.Msg) {
 	for _, r := range resources {
 		ordinal++
-		p := published{id: fmt.Sprintf("evt_%018d", ordinal*10_000)}
-		p.body = fmt.Sprintf(`{"spec_version":"1","id":%q,"type":%q,"object":"DirectoryUser","data":{"id":%q,"version":%d}}`, p.id, typ, r, ordinal)
-		f, err := w.js.PublishMsgAsync(&nats.Msg{
-			Subject: "events." + strings.ReplaceAll("-"+organization, "-org", "org") + ".-." + typ, Data: []byte(p.body),
+		id := fmt.Sprintf("evt_%018d", ordinal*10_000)
+		ms = append(ms, &nats.Msg{
+			Subject: "events." + strings.ReplaceAll("-"+organization, "-org", "org") + ".-." + typ,
+			Data:    fmt.Appendf(nil, `{"spec_version":"1","id":%q,"type":%q,"object":"DirectoryUser","data":{"id":%q,"version":%d}}`, id, typ, r, ordinal),
 			Header: nats.Header{
-				"Rollcall-Event-Id": {p.id}, "Rollcall-Event-Type": {typ}, "Rollcall-Organization": {organization},
+				"Rollcall-Event-Id": {id}, "Rollcall-Event-Type": {typ}, "Rollcall-Organization": {organization},
 				"Rollcall-Log-Seq": {strconv.FormatUint(seq, 10)}, "Rollcall-Log-Ordinal": {strconv.FormatUint(ordinal, 10)},
 			},
 		})
+	}
+	return ms
+}
+
+// store appends messages to EVENTS.
+func (w *world) store(ms ...*nats.Msg) (out []published) {
+	w.t.Helper()
+	var futures []jetstream.PubAckFuture
+	for _, m := range ms {
+		f, err := w.js.PublishMsgAsync(m)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		out, futures = append(out, p), append(futures, f)
+		futures = append(futures, f)
+		out = append(out, published{id: m.Header.Get("Rollcall-Event-Id"), body: string(m.Data)})
 	}
 	for i, f := range futures {
 		select {
@@ -282,6 +295,7 @@ type request struct {
 	timestamp string
 	header    http.Header
 	verified  error
+	status    int // that it was answered with
 }
 
 // receiver is an endpoint's other side.
@@ -312,6 +326,9 @@ func (w *world) receiver(id string, answer func(n int, r request) int) *receiver
 		if answer != nil {
 			status = answer(n, q)
 		}
+		rc.mu.Lock()
+		rc.got[n-1].status = status
+		rc.mu.Unlock()
 		if status == 0 {
 			<-r.Context().Done()
 			return

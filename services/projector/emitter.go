@@ -59,7 +59,17 @@ type emitter struct {
 	// skipped is the last number that must come from the outbox, because there
 	// was no room for it in waiting.
 	skipped public.Number
-	more    chan struct{}
+	// end is the last message that is known to be in EVENTS, and leads says that
+	// this emitter put it there: what waits comes next.
+	end   place
+	leads bool
+	more  chan struct{}
+}
+
+// place is where a message is in EVENTS.
+type place struct {
+	seq    uint64
+	number public.Number
 }
 
 func newEmitter(js jetstream.JetStream, source eventlog.Source, store *readmodel.Store, maxAge time.Duration, log *slog.Logger) *emitter {
@@ -92,8 +102,10 @@ func (e *emitter) offer(ms []message) {
 	} else {
 		e.waiting = append(e.waiting, ms...)
 	}
+	ms, seq := e.foresee(len(ms))
 	e.mu.Unlock()
 	e.nudge()
+	e.notify(ms, seq)
 }
 
 // idle returns when everything that was handed over before the call is in
@@ -211,6 +223,7 @@ func (e *emitter) emit(ctx context.Context) error {
 	}
 	for {
 		err := e.send(ctx)
+		e.doubt()
 		e.abandon(ctx)
 		if ctx.Err() != nil {
 			return err
@@ -257,9 +270,13 @@ func (e *emitter) send(ctx context.Context) error {
 	}
 }
 
-// appended notes that EVENTS holds everything up to a message, at a sequence.
-func (e *emitter) appended(seq uint64, upTo public.Number) {
+// appended notes that EVENTS holds everything up to a message, at a sequence, and
+// whether this emitter put it there just now.
+func (e *emitter) appended(seq uint64, upTo public.Number, leads bool) {
 	e.last = seq
+	e.mu.Lock()
+	e.end, e.leads = place{seq, upTo}, leads
+	e.mu.Unlock()
 	e.upTo.Store(uint64(upTo))
 }
 
@@ -275,7 +292,7 @@ func (e *emitter) sync(ctx context.Context) error {
 	if err := end.fits(ctx, e.source); err != nil {
 		return err
 	}
-	e.appended(end.seq, end.number)
+	e.appended(end.seq, end.number, false)
 	e.failure.Store(nil)
 	select {
 	case <-e.synced:

@@ -71,7 +71,7 @@ func (e *emitter) land(ctx context.Context, sooner <-chan struct{}) error {
 	select {
 	case a := <-first.ack.Ok():
 		e.flights = e.flights[1:]
-		e.appended(a.Sequence, first.number)
+		e.appended(a.Sequence, first.number, true)
 		return nil
 	case err := <-first.ack.Err():
 		e.flights = e.flights[1:]
@@ -94,7 +94,7 @@ func (e *emitter) abandon(ctx context.Context) {
 		patience := time.NewTimer(time.Until(f.giveUp))
 		select {
 		case a := <-f.ack.Ok():
-			e.appended(a.Sequence, f.number)
+			e.appended(a.Sequence, f.number, false)
 		case <-f.ack.Err(): //nolint:errcheck // the first one's says it
 		case <-patience.C:
 		case <-ctx.Done():
@@ -133,7 +133,7 @@ func (e *emitter) batch(ctx context.Context, ms []message) error {
 		if err != nil {
 			return err
 		}
-		e.appended(seq, ms[i].number)
+		e.appended(seq, ms[i].number, true)
 	}
 	return nil
 }
