@@ -172,8 +172,8 @@ var Ours = Rules{
 			Reason: "secrets come from the system's randomness and a key file; only services make or open them",
 		},
 		{
-			Layer: Adapter, Packages: []string{"pkg/webhook/egress"},
-			Reason: "HTTP to receivers that nobody trusts, on the standard library alone",
+			Layer: Adapter, Packages: []string{"pkg/webhook/egress"}, Outside: []string{"golang.org/x/net/idna"},
+			Reason: "HTTP to receivers that nobody trusts, on the standard library; idna says which names can exist",
 		},
 		{
 			Layer: Adapter, Packages: []string{"pkg/attempts/attemptlog"}, Outside: []string{"github.com/nats-io"},

@@ -1,10 +1,13 @@
 package egress
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -20,6 +23,29 @@ const (
 var shownHeaders = []string{
 	"Content-Type", "Content-Length", "Content-Encoding", "Server", "Via", "Location", "Retry-After", "Allow", "X-Request-Id", "Request-Id",
 	"X-Correlation-Id", "X-Amzn-Requestid", "X-Amzn-Trace-Id", "X-Cloud-Trace-Context", "Cf-Ray", "X-Vercel-Id", "Fly-Request-Id", "X-Cache",
+}
+
+// maxRetryAfter bounds what a receiver can ask for. Whoever heeds it has bounds
+// of its own.
+const maxRetryAfter = 30 * 24 * time.Hour
+
+// retryAfter reads a Retry-After, seconds or a time (RFC 9110 section 10.2.3), 0
+// if there is none that can be read. A time is held against the receiver's own
+// clock, if it tells: the two clocks need not agree.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	sec, err := strconv.ParseUint(text, 10, 32)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return min(time.Duration(sec)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, min(at.Sub(now), maxRetryAfter))
 }
 
 // head returns the headers that are kept, one a line.

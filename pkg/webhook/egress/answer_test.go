@@ -71,3 +71,39 @@ func TestPost_times(t *testing.T) {
 		t.Errorf("a name that does not exist: %+v", x)
 	}
 }
+
+// A Retry-After is seconds or a time, and a time is held against the receiver's
+// clock, which need not be ours.
+func TestPost_retryAfter(t *testing.T) {
+	t.Parallel()
+	const longest = 30 * 24 * time.Hour
+	var answer func(http.Header)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer(w.Header())
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(srv.Close)
+	c := client(t, egress.Options{Insecure: true})
+	theirs := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+	for text, want := range map[string]time.Duration{
+		"0": 0, "7": 7 * time.Second, " 90 ": 90 * time.Second, "31536000": longest, "99999999999999999999": longest,
+		"": 0, "-5": 0, "soon": 0, "1.5": 0,
+		"Sat, 03 Feb 2001 04:07:06 GMT":    2 * time.Minute,
+		"Saturday, 03-Feb-01 04:07:06 GMT": 2 * time.Minute,
+		"Sat Feb  3 04:07:06 2001":         2 * time.Minute,
+		"Sat, 03 Feb 2001 04:05:00 GMT":    0,
+		"Sat, 03 Feb 2096 04:05:06 GMT":    longest,
+	} {
+		answer = func(h http.Header) { h.Set("Date", theirs.Format(http.TimeFormat)); h.Set("Retry-After", text) }
+		if r := c.Post(t.Context(), srv.URL, http.Header{}, nil); r.Status != 503 || r.RetryAfter != want {
+			t.Errorf("%q: %s (%d), want %s", text, r.RetryAfter, r.Status, want)
+		}
+	}
+	answer = func(h http.Header) {
+		h["Date"] = nil
+		h.Set("Retry-After", time.Now().Add(2*time.Hour).UTC().Format(http.TimeFormat))
+	}
+	if r := c.Post(t.Context(), srv.URL, http.Header{}, nil); r.RetryAfter > 2*time.Hour || r.RetryAfter < time.Hour {
+		t.Errorf("without a date: %s, want 2h", r.RetryAfter)
+	}
+}

@@ -41,6 +41,13 @@ const (
 	// A receiver gets at most some requests at a time; keep their connections.
 	idlePerHost = 32
 	idleTotal   = 2048
+
+	// An HTTP/2 connection that nothing came over for a while is asked whether it
+	// still leads anywhere. One that a firewall forgot would otherwise take in
+	// attempt after attempt, since a stream that ends in a time limit leaves its
+	// connection in place.
+	pingAfter   = 15 * time.Second
+	pingTimeout = 15 * time.Second
 )
 
 // Options of a Client. The zero value is right for production.
@@ -95,7 +102,9 @@ type Client struct {
 }
 
 // NewClient returns a client with connections of its own.
-func NewClient(o Options) *Client {
+func NewClient(o Options) *Client { return newClient(o, pingAfter, pingTimeout) }
+
+func newClient(o Options, pingAfter, pingTimeout time.Duration) *Client {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
@@ -104,7 +113,9 @@ func NewClient(o Options) *Client {
 	c.transport = &http.Transport{
 		Proxy:                  http.ProxyURL(o.Proxy), // none from the environment: a proxy connects to what we never see
 		DialContext:            dialer.DialContext,
+		OnProxyConnectResponse: tunnel,
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, ClientSessionCache: tls.NewLRUClientSessionCache(idleTotal)},
 		TLSHandshakeTimeout:    min(dialTimeout, o.Timeout),
 		MaxIdleConns:           idleTotal,
@@ -189,8 +200,6 @@ func answered(resp *http.Response) Result {
 	if resp.StatusCode/100 == 3 {
 		r.Text += "; redirects are not followed"
 	}
-	if sec, err := strconv.ParseUint(resp.Header.Get("Retry-After"), 10, 31); err == nil {
-		r.RetryAfter = time.Duration(sec) * time.Second
-	}
+	r.RetryAfter = retryAfter(resp.Header, time.Now())
 	return r
 }

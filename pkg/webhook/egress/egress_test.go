@@ -201,6 +201,17 @@ func TestCheckURL(t *testing.T) {
 		{"https://example.com:0/", false, false},
 		{"https://example.com:/", false, false},
 		{"https://example.com:99999/", false, false},
+		{"https://bücher.example/", true, true},
+		{"https://b%C3%BCcher.example/", true, true},
+		{"https://my_receiver.example./", true, true},
+		{"https://１２７．０．０．１/", false, true}, // 127.0.0.1, in wide digits
+		{"https://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ/", false, true}, // localhost, in circles
+		{"https://exämple..com/", false, false},
+		{"https://example..com/", false, false},
+		{"https://.example.com/", false, false},
+		{"https://exa*mple.com/", false, false},
+		{"https://" + strings.Repeat("a", 64) + ".com/", false, false},
+		{"https://" + strings.Repeat("a.", 127) + "com/", false, false},
 		{"ftp://example.com/", false, false},
 		{"https:example.com", false, false},
 		{"example.com", false, false},

@@ -62,6 +62,12 @@ func failed(ctx context.Context, err error) Result {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return Result{Class: ClassRefused, Text: f.Detail}
 	}
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return Result{Class: ClassConnection, Text: p.Error()}
+	}
+	if o, ok := errors.AsType[*net.OpError](err); ok && o.Op == "proxyconnect" {
+		return Result{Class: ClassConnection, Text: "the forward proxy for webhooks (--webhook-proxy) cannot be reached"}
+	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
 		text := "the receiver's name could not be resolved"
 		if d.IsNotFound {

@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 )
@@ -13,7 +16,7 @@ import (
 const MaxURL = 2000
 
 // CheckURL reports whether webhooks may be sent to the URL, as far as its text
-// tells: https, a host, no user name, no fragment, a port from 1 to 65535, and
+// tells: https, a host that can exist, no user name, no fragment, a port from 1 to 65535, and
 // no address that CheckAddr refuses. A name is not resolved here: what it leads
 // to is checked at each connection. With insecure, http and any address pass.
 //
@@ -50,14 +53,51 @@ func parse(raw string, insecure bool) (*url.URL, error) {
 			return nil, fault.New(fault.Invalid, "The webhook URL's port must be a number from 1 to 65535.")
 		}
 	}
+	ascii, err := hostname(host)
+	if err != nil {
+		return nil, err
+	}
 	if insecure {
 		return u, nil
 	}
-	if err := checkHost(host); err != nil {
+	if err := checkHost(ascii); err != nil {
 		return nil, fault.New(fault.Invalid, "The webhook URL cannot be used: %v. (--webhook-insecure lifts this in development.)", err)
 	}
 	return u, nil
 }
+
+// hostname returns the host as it is looked up: names of other scripts in ASCII
+// (RFC 5891), which may turn out to be an address written in other digits.
+func hostname(host string) (string, error) {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host, nil
+	}
+	refused := fault.New(fault.Invalid, "The webhook URL names a host that cannot exist; write, for example, \"https://example.com/webhooks\".")
+	ascii := host
+	for i := range len(host) {
+		if host[i] >= utf8.RuneSelf {
+			var err error
+			if ascii, err = idna.Lookup.ToASCII(host); err != nil {
+				return "", refused
+			}
+			break
+		}
+	}
+	name := strings.TrimSuffix(ascii, ".")
+	if len(name) > 253 {
+		return "", refused
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, nameChars) != "" {
+			return "", refused
+		}
+	}
+	return ascii, nil
+}
+
+// nameChars are the characters of a host's name. Private networks have names
+// with "_".
+const nameChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 func checkHost(host string) error {
 	if a, err := netip.ParseAddr(host); err == nil {
