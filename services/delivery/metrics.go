@@ -16,6 +16,7 @@ var (
 	descWaiting   = prometheus.NewDesc("rollcall_delivery_waiting", "Deliveries that wait for an attempt; what is still only in the stream is not counted.", nil, nil)
 	descDead      = prometheus.NewDesc("rollcall_delivery_dead_letters", "Dead letters that are kept.", nil, nil)
 	descSkipped   = prometheus.NewDesc("rollcall_delivery_skipped_events_total", "Events that had left the stream before an endpoint's turn.", nil, nil)
+	descEarly     = prometheus.NewDesc("rollcall_delivery_early_events_total", "Events that were offered to endpoints while still on their way to the stream.", nil, nil)
 	descPosition  = prometheus.NewDesc("rollcall_delivery_position", "Sequence in EVENTS up to which the endpoints that keep up were served.", nil, nil)
 	descSlot      = prometheus.NewDesc("rollcall_delivery_slot_held", "1 for each slot that this worker holds.", []string{"slot"}, nil)
 	descWorkers   = prometheus.NewDesc("rollcall_delivery_workers", "Workers that share the slots, as seen by this one; 1 if it is alone.", nil, nil)
@@ -26,7 +27,7 @@ func (w *Worker) Register(r prometheus.Registerer) { r.MustRegister(metrics{w}) 
 
 // Describe implements prometheus.Collector.
 func (m metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descAttempts, descInFlight, descEndpoints, descWaiting, descDead, descSkipped, descPosition, descSlot, descWorkers} {
+	for _, d := range []*prometheus.Desc{descAttempts, descInFlight, descEndpoints, descWaiting, descDead, descSkipped, descEarly, descPosition, descSlot, descWorkers} {
 		ch <- d
 	}
 }
@@ -50,6 +51,7 @@ func (m metrics) Collect(ch chan<- prometheus.Metric) {
 	level(descWaiting, s.Waiting)
 	level(descDead, s.DeadLetters)
 	count(descSkipped, s.Skipped)
+	count(descEarly, s.Early)
 	ch <- prometheus.MustNewConstMetric(descPosition, prometheus.GaugeValue, float64(s.Position))
 	for _, n := range s.Slots {
 		level(descSlot, 1, strconv.Itoa(n))

@@ -3,8 +3,10 @@ package bench_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ const created = "organization.directory.user_created"
 //	             x-loop at least 0.5
 //	from=SCIM    creates over HTTP, from 64 clients, until the last webhook is
 //	             there; goal: x-loop at least 0.3
+//	from=Bulk    the same in SCIM Bulk requests of 100 creates, from 8 clients
 //
 // The receiver is in this process and verifies every signature, for both.
 // cpu-us and loop-cpu-us are the processor time of one delivery.
@@ -56,32 +59,80 @@ func BenchmarkDeliveries(b *testing.B) {
 			}
 		})
 	})
-	b.Run("from=SCIM", func(b *testing.B) {
-		const creates = 5_000
-		r := newReceiver(b)
-		s := newStack(b, 50)
-		s.subscribe(b, r, created)
-		c := browser(64)
-		round := func() func() {
-			var left atomic.Int64
-			left.Store(creates)
-			clientsUntilDone(64, func() bool {
-				if left.Add(-1) < 0 {
-					return false
-				}
-				n := s.next.Add(1)
-				if err := post(c, s.dirs[n%int64(len(s.dirs))], userBody(n)); err != nil {
-					b.Error(err)
-					return false
-				}
-				return true
-			})
-			arrive(b, r, creates)
-			return func() {}
+	b.Run("from=SCIM", func(b *testing.B) { fromCreates(b, 64, 1) })
+	b.Run("from=Bulk", func(b *testing.B) { fromCreates(b, 8, 100) })
+}
+
+// fromCreates has clients create users, so many in a request, in each round.
+func fromCreates(b *testing.B, clients int, each int64) {
+	b.Helper()
+	const creates = 5_000
+	r := newReceiver(b)
+	s := newStack(b, 50)
+	s.subscribe(b, r, created)
+	c := browser(clients)
+	round := func() func() {
+		var left atomic.Int64
+		left.Store(creates)
+		clientsUntilDone(clients, func() bool {
+			if left.Add(-each) < 0 {
+				return false
+			}
+			last := s.next.Add(each)
+			err := s.create(c, last-each+1, last)
+			if err != nil {
+				b.Error(err)
+			}
+			return err == nil
+		})
+		arrive(b, r, creates)
+		return func() {}
+	}
+	round()
+	contend(b, r, s.bodies(b, created), round)
+}
+
+// create creates the users with these numbers in one request to some directory.
+func (s *stack) create(c *http.Client, from, to int64) error {
+	dir := s.dirs[to%int64(len(s.dirs))]
+	if from == to {
+		return post(c, dir, userBody(to))
+	}
+	type operation struct {
+		Method string          `json:"method"`
+		Path   string          `json:"path"`
+		BulkID string          `json:"bulkId"`
+		Data   json.RawMessage `json:"data"`
+	}
+	list := []operation{}
+	for n := from; n <= to; n++ {
+		list = append(list, operation{http.MethodPost, "/Users", strconv.FormatInt(n, 10), userBody(n)})
+	}
+	body, err := json.Marshal(map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:BulkRequest"}, "Operations": list})
+	if err != nil {
+		return err
+	}
+	answer, err := send(c, dir, "/Bulk", http.StatusOK, body)
+	if err != nil {
+		return err
+	}
+	var told struct {
+		Operations []struct {
+			Status string `json:"status"`
 		}
-		round()
-		contend(b, r, s.bodies(b, created), round)
-	})
+	}
+	if err := json.Unmarshal(answer, &told); err != nil {
+		return err
+	}
+	for _, op := range told.Operations {
+		if op.Status != "201" {
+			return fmt.Errorf("an operation was answered with %s: %s", op.Status, answer)
+		}
+	}
+	if len(told.Operations) != len(list) {
+		return fmt.Errorf("%d of %d operations were answered", len(told.Operations), len(list))
+	}
+	return nil
 }
 
 // contend has both deliver to the receiver, in turns.

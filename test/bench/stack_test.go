@@ -170,22 +170,28 @@ func browser(callers int) *http.Client {
 }
 
 func post(c *http.Client, t target, body []byte) error {
-	req, err := http.NewRequest(http.MethodPost, t.url+"/Users", bytes.NewReader(body)) //nolint:noctx // the round bounds it
+	_, err := send(c, t, "/Users", http.StatusCreated, body)
+	return err
+}
+
+// send posts and returns the answer, which must have the status.
+func send(c *http.Client, t target, path string, status int, body []byte) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodPost, t.url+path, bytes.NewReader(body)) //nolint:noctx // the round bounds it
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/scim+json")
 	req.Header.Set("Authorization", "Bearer "+t.token)
 	res, err := c.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusCreated {
+	if err == nil && res.StatusCode != status {
 		err = fmt.Errorf("status %d: %s", res.StatusCode, answer)
 	}
-	return err
+	return answer, err
 }
 
 // receiver verifies webhooks and says when each event was there.
