@@ -1,5 +1,7 @@
 package delivery
 
+import "time"
+
 // Kill ends the worker as a kill would: what is under way is cut off, what is
 // pending is not recorded, and nothing is saved.
 func (w *Worker) Kill() {
@@ -31,3 +33,11 @@ func (w *Worker) Kill() {
 
 // Warning is warning.
 var Warning = warning
+
+// Probe looks for what may be tried of endpoints whose circuit is open, as it
+// would at the time now.
+func (w *Worker) Probe(now time.Time) {
+	for round := range overdueRounds {
+		w.probe(now, round)
+	}
+}

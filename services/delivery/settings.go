@@ -129,9 +129,10 @@ func limiter(ep *endpoint) *rate.Limiter {
 }
 
 // ordered returns what keeps deliveries of a resource in order at the endpoint:
-// nothing if it does not ask for that.
+// nothing if it does not ask for that, nor for what is about the endpoint itself:
+// a test event is to show how things are now, whatever became of an earlier one.
 func ordered(ep *endpoint, resource string) string {
-	if ep != nil && ep.Ordering == directory.OrderingNone {
+	if ep != nil && (ep.Ordering == directory.OrderingNone || resource == ep.ID) {
 		return ""
 	}
 	return resource

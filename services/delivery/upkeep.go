@@ -21,9 +21,13 @@ const (
 	minCheckpoint = 64 << 10
 )
 
-// sweep records positions that moved far without a record.
+// sweep probes, and records positions that moved far without a record.
 func (w *Worker) sweep() {
-	for pause(w.life, sweepEvery) {
+	for round := 1; pause(w.life, lookEach); round++ {
+		w.probe(time.Now(), round)
+		if round%int(sweepEvery/lookEach) != 0 {
+			continue
+		}
 		for _, s := range w.held() {
 			s.mu.Lock()
 			for _, l := range s.lanes {
