@@ -284,7 +284,7 @@ func checkEndpoint(c events.WebhookEndpointConfig) error {
 	case c.Concurrency < 0 || c.Concurrency > maxConcurrency:
 		return fault.New(fault.Invalid, "concurrency is attempts at a time, 1 to %d, or 0 for the server's default.", maxConcurrency)
 	case c.TimeLimit != 0 && (c.TimeLimit < minTimeLimit || c.TimeLimit > maxTimeLimit):
-		return fault.New(fault.Invalid, "time_limit is %d to %d seconds, or 0 for the server's default.", minTimeLimit/1000, maxTimeLimit/1000)
+		return fault.New(fault.Invalid, "time_limit_ms is milliseconds, %d to %d, or 0 for the server's default.", minTimeLimit, maxTimeLimit)
 	case c.Ordering != "" && c.Ordering != OrderingResource && c.Ordering != OrderingNone:
 		return fault.New(fault.Invalid, "ordering is %q or %q.", OrderingResource, OrderingNone)
 	case len(c.Signatures) > 2:

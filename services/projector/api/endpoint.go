@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/rollcallhq/rollcall/events"
+	"github.com/rollcallhq/rollcall/events/public"
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -217,8 +218,9 @@ func (s *endpointService) checkURL(raw string) error {
 	return s.core.cfg.CheckURL(raw)
 }
 
-// checkPatterns refuses what could match no event type: a pattern is a type, or
-// the beginning of types and a final star.
+// checkPatterns refuses what matches no event type, which would be an endpoint
+// that gets nothing and never says why: a pattern is a type, or the beginning of
+// types and a final star.
 func checkPatterns(patterns []string) error {
 	for _, p := range patterns {
 		stem, star := strings.CutSuffix(p, "*")
@@ -227,6 +229,11 @@ func checkPatterns(patterns []string) error {
 		}
 		if stem == "" && !star || strings.Trim(stem, "abcdefghijklmnopqrstuvwxyz0123456789._") != "" {
 			return fault.New(fault.Invalid, "event_types: %q is no event type, no beginning such as \"organization.directory.*\" and not \"*\".", p)
+		}
+		if pattern, err := webhook.ParsePattern(p); err != nil {
+			return fault.New(fault.Invalid, "event_types: %s", fault.Of(err).Detail)
+		} else if !slices.ContainsFunc(public.Types(), func(t public.Type) bool { return pattern.Match(string(t)) }) {
+			return fault.New(fault.Invalid, "event_types: %q chooses no type of event; /api/asyncapi.json names those that there are.", p)
 		}
 	}
 	return nil

@@ -29,6 +29,9 @@ func (s *pullService) ListEvents(ctx context.Context, r *rollcallv1.ListEventsRe
 		return nil, fault.New(fault.Unimplemented, "This server does not show events.")
 	}
 	size, sizeErr := pageSize(r.GetLimit(), usualEvents, mostEvents)
+	if sizeErr != nil { // other calls name it page_size
+		sizeErr = fault.New(fault.Invalid, "limit must be 1 to %d.", mostEvents)
+	}
 	after, back, cursorErr := parseEventToken(r.GetCursor())
 	if back || cursorErr != nil { // ListEventsPaginated calls it page_token
 		cursorErr = fault.New(fault.Invalid, "cursor is not one that this call gave; start again without it.")
@@ -78,6 +81,9 @@ func pullFilter(r *rollcallv1.ListEventsRequest) (f published.Filter, err error)
 	}
 	if f.Until, err = timeOf("until", r.GetUntil()); err != nil {
 		return f, err
+	}
+	if !f.From.IsZero() && !f.Until.IsZero() && !f.From.Before(f.Until) {
+		return f, fault.New(fault.Invalid, "since must be before until.")
 	}
 	if len(r.GetEventTypes()) > mostTypes {
 		return f, fault.New(fault.Invalid, "event_types names more than %d types.", mostTypes)

@@ -22,11 +22,12 @@ func TestPullEvents(t *testing.T) {
 	if took := time.Since(began); took < time.Second || len(empty["events"].([]any)) != 0 {
 		t.Errorf("an empty stream answered %v after %s", empty, took)
 	}
-	for name, query := range map[string]string{
-		"a long wait": "?wait_seconds=31", "too many": "?limit=101", "no such type": "?event_types=user", "a forged cursor": "?cursor=x", "no time": "?since=today",
+	for query, says := range map[string]string{
+		"?wait_seconds=31": "wait_seconds", "?limit=101": "limit must be 1 to 100", "?event_types=user": "event_types", "?cursor=x": "cursor", "?since=today": "since",
+		"?since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z": "since must be before until",
 	} {
-		if status, m := s.call(t, http.MethodGet, path+query, ""); status != http.StatusBadRequest {
-			t.Errorf("%s: %d %v", name, status, m)
+		if status, m := s.call(t, http.MethodGet, path+query, ""); status != http.StatusBadRequest || !strings.Contains(str(m, "message"), says) {
+			t.Errorf("%s: %d %v; want something about %q", query, status, m, says)
 		}
 	}
 }

@@ -199,6 +199,8 @@ func replayMessage(r *directory.Replay, p ReplayProgress) *rollcallv1.WebhookRep
 		p.Looked, p.Queued = 0, r.Result.Queued
 		if p.Queued > 0 {
 			p.Looked = min(1, float64(p.Delivered+p.Dead)/float64(p.Queued))
+		} else if r.Status == directory.ReplayFinished {
+			p.Looked = 1 // there was nobody
 		}
 	case r.Status == directory.ReplayFinished:
 		p = ReplayProgress{Looked: 1, Queued: r.Result.Queued, Skipped: r.Result.Skipped, Delivered: r.Result.Delivered, Dead: r.Result.Dead}

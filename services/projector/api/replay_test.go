@@ -33,6 +33,10 @@ func TestReplays(t *testing.T) {
 	if span["kind"] != "RANGE" || span["until"] != "2026-01-02T00:00:00Z" {
 		t.Errorf("range: %v", span)
 	}
+	// Nobody is there: that is done, all of it.
+	if everyone := object(s.ok(t, 201, "POST", path, `{"everyone":{}}`), "replay"); everyone["status"] != "FINISHED" || everyone["progress"] != 1.0 || everyone["queued"] != 0.0 {
+		t.Errorf("everyone: %v", everyone)
+	}
 	s.deliveries.mu.Lock()
 	s.deliveries.replays = map[string]api.ReplayProgress{str(one, "id"): {Looked: 0.5, Queued: 4, Skipped: 1, Delivered: 2, Dead: 1}}
 	s.deliveries.mu.Unlock()
@@ -41,7 +45,7 @@ func TestReplays(t *testing.T) {
 		t.Errorf("GET (-want +got):\n%s", diff)
 	}
 	page := s.ok(t, 200, "GET", path+"?page_size=2", "")
-	if diff := cmp.Diff(any(want), object(page, "replays", 0)); diff != "" || page["total_size"] != 3.0 {
+	if diff := cmp.Diff(any(want), object(page, "replays", 0)); diff != "" || page["total_size"] != 4.0 {
 		t.Errorf("list (-want +got):\n%s", diff)
 	}
 	if rest := s.ok(t, 200, "GET", path+"?page_size=2&page_token="+str(page, "next_page_token"), ""); str(rest, "replays", 0, "id") != str(span, "id") {

@@ -26,12 +26,12 @@ var secretColumns = []column[*directories.Secret]{
 
 // Overlap is how long a secret that is replaced still counts.
 type Overlap struct {
-	Overlap time.Duration `help:"How long the present one still counts: 0 to 168h." default:"24h" env:"-"`
+	Overlap span `help:"How long the present one still counts: 0s to 7d, such as 12h." default:"24h" env:"-"`
 }
 
 // seconds is the overlap as calls take it.
 func (o Overlap) seconds() *uint32 {
-	n := uint32(min(max(o.Overlap, 0), 365*24*time.Hour) / time.Second)
+	n := uint32(min(max(o.Overlap.Duration, 0), 365*24*time.Hour) / time.Second)
 	return &n
 }
 

@@ -24,13 +24,8 @@ func (m *moment) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	ago, err := time.ParseDuration(text)
-	if days, is := strings.CutSuffix(text, "d"); is {
-		var n uint64
-		n, err = strconv.ParseUint(days, 10, 16)
-		ago = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
-	}
-	if err != nil || ago < 0 {
+	ago, ok := duration(text)
+	if !ok {
 		return fmt.Errorf("%.60q is no time; write %s", text, Moments)
 	}
 	m.Time = time.Now().Add(-ago)
@@ -43,4 +38,28 @@ func given(m moment) *timestamppb.Timestamp {
 		return nil
 	}
 	return timestamppb.New(m.Time)
+}
+
+// span is a time that something lasts.
+type span struct{ time.Duration }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(b []byte) error {
+	d, ok := duration(string(b))
+	if !ok {
+		return fmt.Errorf("%.60q is no time that something lasts; write 90m, 24h or 7d", b)
+	}
+	s.Duration = d
+	return nil
+}
+
+// duration reads Go's notation, or days; nothing below 0.
+func duration(text string) (time.Duration, bool) {
+	d, err := time.ParseDuration(text)
+	if days, is := strings.CutSuffix(text, "d"); is {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * 24 * time.Hour //nolint:gosec // 16 bits
+	}
+	return d, err == nil && d >= 0
 }

@@ -32,3 +32,19 @@ func TestMoment(t *testing.T) {
 		}
 	}
 }
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"0s": 0, "0": 0, "90m": 90 * time.Minute, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour} {
+		var s span
+		if err := s.UnmarshalText([]byte(text)); err != nil || s.Duration != want {
+			t.Errorf("%s is %v (%v), want %v", text, s, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1h", "-1d", "1", "d", "1.5d", "2026-03-01"} {
+		var s span
+		if err := s.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is %v, want an error", text, s)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package operate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 )
@@ -38,6 +40,40 @@ var endpointColumns = []column[*rollcallv1.WebhookEndpoint]{
 	{"ORGANIZATION", (*rollcallv1.WebhookEndpoint).GetOrganizationId},
 	{"EVENTS", func(e *rollcallv1.WebhookEndpoint) string { return joined(e.GetEventTypes()) }},
 	{"DESCRIPTION", (*rollcallv1.WebhookEndpoint).GetDescription},
+}
+
+// endpointDetails are shown of one endpoint: what is not as usual.
+var endpointDetails = append(slices.Clone(endpointColumns), []column[*rollcallv1.WebhookEndpoint]{
+	{"HEADERS", func(e *rollcallv1.WebhookEndpoint) string {
+		var names []string
+		for _, h := range e.GetHeaders() {
+			names = append(names, h.GetName())
+		}
+		return joined(names)
+	}},
+	{"RATE LIMIT", func(e *rollcallv1.WebhookEndpoint) string { return unlessZero(e.GetRateLimit(), "%d a second") }},
+	{"CONCURRENCY", func(e *rollcallv1.WebhookEndpoint) string { return unlessZero(e.GetConcurrency(), "%d") }},
+	{"TIME LIMIT", func(e *rollcallv1.WebhookEndpoint) string { return unlessZero(e.GetTimeLimitMs(), "%d ms") }},
+	{"ORDERING", (*rollcallv1.WebhookEndpoint).GetOrdering},
+	{"LADDER", (*rollcallv1.WebhookEndpoint).GetLadder},
+	{"SIGNATURES", func(e *rollcallv1.WebhookEndpoint) string { return joined(e.GetSignatures()) }},
+	{"PUBLIC KEY", (*rollcallv1.WebhookEndpoint).GetPublicKey},
+	{"OLD SECRETS", func(e *rollcallv1.WebhookEndpoint) string {
+		var ends []string
+		for _, t := range e.GetFormerSecretExpireTimes() {
+			ends = append(ends, "until "+when(t))
+		}
+		return joined(ends)
+	}},
+	{"FAILING SINCE", func(e *rollcallv1.WebhookEndpoint) string { return when(e.GetFailingSince()) }},
+}...)
+
+// unlessZero shows a number that is not the default.
+func unlessZero(n uint32, format string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
 }
 
 const signingSecret = "The signing secret"
@@ -82,7 +118,7 @@ func (c *webhookGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		if s.JSON {
 			return show(s, out, r, nil)
 		}
-		if err := show(s, out, r.GetEndpoint(), endpointColumns); err != nil || r.GetHealth() == nil {
+		if err := show(s, out, r.GetEndpoint(), endpointDetails); err != nil || r.GetHealth() == nil {
 			return err
 		}
 		return show(s, out, r.GetHealth(), healthColumns)
@@ -142,7 +178,7 @@ func (c *webhookCreateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 		if err != nil {
 			return err
 		}
-		return showSecret(s, out, r, r.GetEndpoint(), endpointColumns, signingSecret, r.GetSecret())
+		return showSecret(s, out, r, r.GetEndpoint(), endpointDetails, signingSecret, r.GetSecret())
 	})
 }
 
@@ -184,7 +220,7 @@ func (e endpoint) change(ctx context.Context, s *Server, out *Output, req *rollc
 		if err != nil {
 			return err
 		}
-		return show(s, out, r.GetEndpoint(), endpointColumns)
+		return show(s, out, r.GetEndpoint(), endpointDetails)
 	})
 }
 
@@ -236,6 +272,6 @@ func (c *webhookRotateCmd) Run(ctx context.Context, s *Server, out *Output) erro
 		if err != nil {
 			return err
 		}
-		return showSecret(s, out, r, r.GetEndpoint(), endpointColumns, signingSecret, r.GetSecret())
+		return showSecret(s, out, r, r.GetEndpoint(), endpointDetails, signingSecret, r.GetSecret())
 	})
 }
