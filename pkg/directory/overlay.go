@@ -48,6 +48,12 @@ func (o *Overlay) Snapshot(below View) *Overlay {
 // Len returns how many keys were changed.
 func (o *Overlay) Len() int { return o.rows.Len() }
 
+// Changed reports whether a key of the table was changed.
+func (o *Overlay) Changed(t Table) bool {
+	it := o.rows.Iter()
+	return it.Seek(Make(t)) && it.Key().Table() == t
+}
+
 // Apply records changes in order.
 func (o *Overlay) Apply(changes []Change) {
 	for _, c := range changes {

@@ -123,6 +123,25 @@ func TestOverlaySnapshot(t *testing.T) {
 	}
 }
 
+// TestOverlayChanged compares it with the tables of all changes, not of what lies
+// below.
+func TestOverlayChanged(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		o, _ := layers(t)
+		want := map[directory.Table]bool{}
+		o.Changes(func(k directory.Key, _ directory.Row) bool {
+			want[k.Table()] = true
+			return true
+		})
+		for _, table := range []directory.Table{'A', 'a', 'b', 'c', 'z'} {
+			if got := o.Changed(table); got != want[table] {
+				t.Errorf("table %c changed: %v, want %v", table, got, want[table])
+			}
+		}
+	})
+}
+
 // TestOverlayGrows holds look-ups in an overlay and its snapshots to each other
 // while it grows through several sizes.
 func TestOverlayGrows(t *testing.T) {

@@ -19,9 +19,10 @@ const (
 	// nothing is gained, and one change of members is told of each of them.
 	maxBatch = 10_000
 	// gather is how long a transaction collects what arrives, unless somebody
-	// waits for it. Public events do not wait for it, and each sync that is saved
-	// is one that does not delay the log's.
-	gather = 100 * time.Millisecond
+	// waits for it or it holds work for this projector. Public events do not wait
+	// for it, and each sync that is saved is one that does not delay the log's; nor
+	// is a page written twice that two frames change.
+	gather = 500 * time.Millisecond
 	// ahead is how many frames are read and decoded before they are folded.
 	ahead = 8
 	// retryAfter is the pause before an unreachable log is asked again.
@@ -176,6 +177,7 @@ func (b *batch) more(ctx context.Context, frames <-chan read, written <-chan str
 	if err := b.announce(); err != nil {
 		return next, false, err
 	}
+	*ripe = *ripe || b.rows.Changed(directory.TableFanout) // its next step is taken from the file
 	for written != nil || !*ripe {
 		select {
 		case next = <-frames:
