@@ -163,14 +163,22 @@ func (c *Client) PostWithin(ctx context.Context, limit time.Duration, rawURL str
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	watch := &stopwatch{began: time.Now()}
-	req := (&http.Request{
-		Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
-	}).WithContext(watch.within(limited))
-	// The transport itself: http.Client adds redirects, cookies and
-	// credentials from the URL, none of which is wanted.
-	resp, err := c.transport.RoundTrip(req)
+	send := func() (*http.Response, error) {
+		req := (&http.Request{
+			Method: http.MethodPost, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+			GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+		}).WithContext(watch.within(limited))
+		// The transport itself: http.Client adds redirects, cookies and
+		// credentials from the URL, none of which is wanted.
+		return c.transport.RoundTrip(req) //nolint:bodyclose // by the caller
+	}
+	resp, err := send()
+	if err != nil && watch.stale() && closed(err) && limited.Err() == nil {
+		// A connection that was kept, and that the receiver ended when we began to
+		// use it. That says nothing about the receiver; a webhook may be repeated.
+		resp, err = send()
+	}
 	if err != nil {
 		r := failed(ctx, err)
 		r.Timing = watch.read()

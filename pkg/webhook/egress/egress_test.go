@@ -150,6 +150,15 @@ func TestPost(t *testing.T) {
 		}
 	}
 	check()
+	h1 := httptest.NewServer(mux)
+	t.Cleanup(h1.Close)
+	plainly := client(t, egress.Options{Insecure: true})
+	if got := plainly.Post(t.Context(), h1.URL+"/bighead", header, nil); got.Class != egress.ClassProtocol || got.Text != "the receiver answered with more than 16 KiB of headers" {
+		t.Errorf("a large head: %+v", got)
+	}
+	if got := plainly.Post(t.Context(), h1.URL+"/cut", header, nil); got.Class != egress.ClassConnection || got.Text != "the receiver closed the connection without an answer" {
+		t.Errorf("cut: %+v", got)
+	}
 	untrusting := client(t, egress.Options{Insecure: true})
 	if got := untrusting.Post(t.Context(), srv.URL+"/ok", header, nil); got.Class != egress.ClassTLS {
 		t.Errorf("unknown authority: %+v", got)

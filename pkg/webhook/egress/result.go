@@ -5,8 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -81,6 +84,12 @@ func failed(ctx context.Context, err error) Result {
 	if n, ok := errors.AsType[net.Error](err); ok && n.Timeout() || errors.Is(err, os.ErrDeadlineExceeded) {
 		return Result{Class: ClassTimeout, Text: "the receiver did not answer in time"}
 	}
+	if strings.Contains(err.Error(), "response headers exceeded") {
+		return Result{Class: ClassProtocol, Text: fmt.Sprintf("the receiver answered with more than %d KiB of headers", maxResponseHeader>>10)}
+	}
+	if closed(err) && !errors.Is(err, syscall.ECONNRESET) {
+		return Result{Class: ClassConnection, Text: "the receiver closed the connection without an answer"}
+	}
 	if _, ok := errors.AsType[*net.OpError](err); ok {
 		text := "the connection to the receiver failed"
 		switch {
@@ -92,6 +101,11 @@ func failed(ctx context.Context, err error) Result {
 		return Result{Class: ClassConnection, Text: text}
 	}
 	return Result{Class: ClassProtocol, Text: "the receiver closed the connection or did not answer in HTTP"}
+}
+
+// closed reports whether the connection was ended by the receiver.
+func closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func tlsText(err error) string {

@@ -25,6 +25,7 @@ type stopwatch struct {
 	mu                sync.Mutex
 	dns, connect, tls time.Time
 	timing            Timing
+	reused            bool
 }
 
 func (s *stopwatch) within(ctx context.Context) context.Context {
@@ -46,6 +47,7 @@ func (s *stopwatch) within(ctx context.Context) context.Context {
 		ConnectDone:          func(string, string, error) { end(&s.timing.Connect, &s.connect) },
 		TLSHandshakeStart:    func() { begin(&s.tls) },
 		TLSHandshakeDone:     func(tls.ConnectionState, error) { end(&s.timing.TLS, &s.tls) },
+		GotConn:              s.got,
 		GotFirstResponseByte: func() { end(&s.timing.FirstByte, &s.began) },
 	})
 }
@@ -54,4 +56,18 @@ func (s *stopwatch) read() Timing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.timing
+}
+
+func (s *stopwatch) got(c httptrace.GotConnInfo) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reused = c.Reused
+}
+
+// stale reports whether the connection was one that had been kept, and nothing of
+// an answer came over it.
+func (s *stopwatch) stale() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reused && s.timing.FirstByte == 0
 }

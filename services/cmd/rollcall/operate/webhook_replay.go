@@ -33,7 +33,7 @@ var replayColumns = []column[*rollcallv1.WebhookReplay]{
 
 // following is what every command has that begins a replay.
 type following struct {
-	Follow bool `help:"Wait until it has ended, and show how far it is." env:"-"`
+	Follow bool `help:"Wait until everything has arrived or failed for good, and show how far it is." env:"-"`
 }
 
 // begin asks for a replay, and shows it now or when it has ended.
@@ -53,7 +53,7 @@ func (f following) begin(ctx context.Context, s *Server, out *Output, req *rollc
 		}
 		replay := r.GetReplay()
 		if f.Follow {
-			if replay, err = follow(ctx, s, out, replay); err != nil {
+			if replay, err = follow(ctx, s, out, replay, arrived); err != nil {
 				return err
 			}
 		}
@@ -61,8 +61,17 @@ func (f following) begin(ctx context.Context, s *Server, out *Output, req *rollc
 	})
 }
 
+// ended reports whether a replay goes on no more.
+func ended(r *rollcallv1.WebhookReplay) bool { return r.GetStatus() != "RUNNING" }
+
+// arrived is ended for one that was begun just now: a back-fill has ended at the
+// server when all of it is on its way.
+func arrived(r *rollcallv1.WebhookReplay) bool {
+	return ended(r) && (r.GetStatus() != "FINISHED" || r.GetDelivered()+r.GetFailed() >= r.GetQueued())
+}
+
 // follow waits until a replay has ended, with a bar on a terminal.
-func follow(ctx context.Context, s *Server, out *Output, r *rollcallv1.WebhookReplay) (*rollcallv1.WebhookReplay, error) {
+func follow(ctx context.Context, s *Server, out *Output, r *rollcallv1.WebhookReplay, enough func(*rollcallv1.WebhookReplay) bool) (*rollcallv1.WebhookReplay, error) {
 	err := watch(ctx, out, "the replay "+r.GetId(), func() (p progress, err error) {
 		got, err := s.replays().GetWebhookReplay(ctx, &rollcallv1.GetWebhookReplayRequest{EndpointId: r.GetEndpointId(), Id: r.GetId()})
 		if err != nil {
@@ -70,7 +79,7 @@ func follow(ctx context.Context, s *Server, out *Output, r *rollcallv1.WebhookRe
 		}
 		r = got.GetReplay()
 		return progress{
-			ended: r.GetStatus() != "RUNNING", part: float64(r.GetProgress()),
+			ended: enough(r), part: float64(r.GetProgress()),
 			text: fmt.Sprintf("%d queued, %d delivered, %d failed", r.GetQueued(), r.GetDelivered(), r.GetFailed()),
 		}, nil
 	})
@@ -178,7 +187,7 @@ func (c *replayGetCmd) Run(ctx context.Context, s *Server, out *Output) error {
 		}
 		r := got.GetReplay()
 		if c.Follow {
-			if r, err = follow(ctx, s, out, r); err != nil {
+			if r, err = follow(ctx, s, out, r, ended); err != nil {
 				return err
 			}
 		}
