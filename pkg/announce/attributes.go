@@ -1,8 +1,11 @@
 package announce
 
 import (
-	"encoding/json"
+	"errors"
 	"strings"
+
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
+	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
 // attributes is the part of a SCIM user that has a place of its own in the
@@ -10,106 +13,196 @@ import (
 // sends beside its schema still reaches receivers in raw_attributes, and must
 // never stop a projector.
 type attributes struct {
-	Name struct {
-		Formatted  text `json:"formatted"`
-		GivenName  text `json:"givenName"`
-		FamilyName text `json:"familyName"`
-	} `json:"name"`
-	DisplayName       text      `json:"displayName"`
-	NickName          text      `json:"nickName"`
-	Title             text      `json:"title"`
-	UserType          text      `json:"userType"`
-	ProfileURL        text      `json:"profileUrl"`
-	PreferredLanguage text      `json:"preferredLanguage"`
-	Locale            text      `json:"locale"`
-	Timezone          text      `json:"timezone"`
-	PhoneNumbers      []value   `json:"phoneNumbers"`
-	Photos            []value   `json:"photos"`
-	Addresses         []address `json:"addresses"`
-	Enterprise        struct {
-		EmployeeNumber text `json:"employeeNumber"`
-		CostCenter     text `json:"costCenter"`
-		Organization   text `json:"organization"`
-		Division       text `json:"division"`
-		Department     text `json:"department"`
-		Manager        struct {
-			Value       text `json:"value"`
-			DisplayName text `json:"displayName"`
-		} `json:"manager"`
-	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+	name struct{ formatted, givenName, familyName string }
+
+	displayName, nickName, title, userType, profileURL string
+	preferredLanguage, locale, timezone                string
+
+	phoneNumbers, photos []value
+	addresses            []address
+	enterprise           struct {
+		employeeNumber, costCenter, organization, division, department string
+
+		manager struct{ value, displayName string }
+	}
 }
 
 // value is an element of a multi-valued attribute.
 type value struct {
-	Value   text `json:"value"`
-	Type    text `json:"type"`
-	Primary flag `json:"primary"`
+	value, typ string
+	primary    bool
 }
 
 type address struct {
-	Formatted     text `json:"formatted"`
-	StreetAddress text `json:"streetAddress"`
-	Locality      text `json:"locality"`
-	Region        text `json:"region"`
-	PostalCode    text `json:"postalCode"`
-	Country       text `json:"country"`
-	Type          text `json:"type"`
-	Primary       flag `json:"primary"`
+	formatted, streetAddress, locality, region, postalCode, country, typ string
+
+	primary bool
 }
 
-// text reads a JSON string, and anything else as empty.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler; it never fails.
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*t = text(s)
+// attributesOf reads canonical attributes, in which names are spelled as their
+// schema does. It passes over what it does not need without reading it, as this
+// is done for every event of a user.
+//
+// Errors: the row is damaged.
+func attributesOf(canonical []byte) (a attributes, err error) {
+	if !jsonvalue.IsObject(canonical) {
+		return a, errors.New("the attributes are not one JSON object")
 	}
-	return nil
+	for name, v := range jsonvalue.Members(canonical) {
+		switch string(name) {
+		case "name":
+			for name, v := range jsonvalue.Members(v) {
+				switch string(name) {
+				case "formatted":
+					a.name.formatted = text(v)
+				case "givenName":
+					a.name.givenName = text(v)
+				case "familyName":
+					a.name.familyName = text(v)
+				}
+			}
+		case "displayName":
+			a.displayName = text(v)
+		case "nickName":
+			a.nickName = text(v)
+		case "title":
+			a.title = text(v)
+		case "userType":
+			a.userType = text(v)
+		case "profileUrl":
+			a.profileURL = text(v)
+		case "preferredLanguage":
+			a.preferredLanguage = text(v)
+		case "locale":
+			a.locale = text(v)
+		case "timezone":
+			a.timezone = text(v)
+		case "phoneNumbers":
+			a.phoneNumbers = valuesOf(v)
+		case "photos":
+			a.photos = valuesOf(v)
+		case "addresses":
+			a.addresses = addressesOf(v)
+		case schema.EnterpriseURN:
+			a.readEnterprise(v)
+		}
+	}
+	return a, nil
 }
 
-// flag reads a JSON boolean, and anything else as false.
-type flag bool
-
-// UnmarshalJSON implements json.Unmarshaler; it never fails.
-func (f *flag) UnmarshalJSON(b []byte) error {
-	*f = string(b) == "true"
-	return nil
+func (a *attributes) readEnterprise(extension []byte) {
+	for name, v := range jsonvalue.Members(extension) {
+		switch string(name) {
+		case "employeeNumber":
+			a.enterprise.employeeNumber = text(v)
+		case "costCenter":
+			a.enterprise.costCenter = text(v)
+		case "organization":
+			a.enterprise.organization = text(v)
+		case "division":
+			a.enterprise.division = text(v)
+		case "department":
+			a.enterprise.department = text(v)
+		case "manager":
+			for name, v := range jsonvalue.Members(v) {
+				switch string(name) {
+				case "value":
+					a.enterprise.manager.value = text(v)
+				case "displayName":
+					a.enterprise.manager.displayName = text(v)
+				}
+			}
+		}
+	}
 }
+
+func valuesOf(list []byte) (out []value) {
+	for element := range jsonvalue.Elements(list) {
+		var x value
+		for name, v := range jsonvalue.Members(element) {
+			switch string(name) {
+			case "value":
+				x.value = text(v)
+			case "type":
+				x.typ = text(v)
+			case "primary":
+				x.primary = isTrue(v)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+func addressesOf(list []byte) (out []address) {
+	for element := range jsonvalue.Elements(list) {
+		var x address
+		for name, v := range jsonvalue.Members(element) {
+			switch string(name) {
+			case "formatted":
+				x.formatted = text(v)
+			case "streetAddress":
+				x.streetAddress = text(v)
+			case "locality":
+				x.locality = text(v)
+			case "region":
+				x.region = text(v)
+			case "postalCode":
+				x.postalCode = text(v)
+			case "country":
+				x.country = text(v)
+			case "type":
+				x.typ = text(v)
+			case "primary":
+				x.primary = isTrue(v)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// text reads a string, and anything else as empty.
+func text(v []byte) string {
+	s, _ := jsonvalue.Text(v)
+	return s
+}
+
+// isTrue reads a boolean, and anything else as false.
+func isTrue(v []byte) bool { return string(v) == "true" }
 
 // preferred returns the primary element's value, else the first of the type,
 // else the first. Elements without a value do not count.
 func preferred(vs []value, typ string) string {
-	var ofType, first text
+	var ofType, first string
 	for _, v := range vs {
 		switch {
-		case v.Value == "":
+		case v.value == "":
 			continue
-		case bool(v.Primary):
-			return string(v.Value)
-		case ofType == "" && strings.EqualFold(string(v.Type), typ):
-			ofType = v.Value
+		case v.primary:
+			return v.value
+		case ofType == "" && strings.EqualFold(v.typ, typ):
+			ofType = v.value
 		}
 		if first == "" {
-			first = v.Value
+			first = v.value
 		}
 	}
 	if ofType != "" {
-		return string(ofType)
+		return ofType
 	}
-	return string(first)
+	return first
 }
 
 // postal returns the address that receivers see, by the same rule as preferred.
 func postal(as []address) (best address, ok bool) {
 	for _, a := range as {
-		if a.Primary {
+		if a.primary {
 			return a, true
 		}
 	}
 	for _, a := range as {
-		if strings.EqualFold(string(a.Type), "work") {
+		if strings.EqualFold(a.typ, "work") {
 			return a, true
 		}
 	}

@@ -1,8 +1,6 @@
 package announce
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -82,16 +80,8 @@ func Names(v directory.View, u *directory.User) (given, family string, err error
 		p, err := User(u, Standing{}, m)
 		return p.GivenName, p.FamilyName, err
 	}
-	var a struct {
-		Name struct {
-			GivenName  text `json:"givenName"`
-			FamilyName text `json:"familyName"`
-		} `json:"name"`
-	}
-	if err := lenient(u.Attributes, &a); err != nil {
-		return "", "", err
-	}
-	return string(a.Name.GivenName), string(a.Name.FamilyName), nil
+	a, err := attributesOf(u.Attributes)
+	return a.name.givenName, a.name.familyName, err
 }
 
 // namesPerson reports whether a mapping changes what Names returns.
@@ -99,31 +89,22 @@ func namesPerson(a directory.Mapped) bool {
 	return a.Standard && (a.Key == "given_name" || a.Key == "family_name")
 }
 
-// lenient reads what has the expected shape; the rest is left out.
-func lenient(attributes []byte, into any) error {
-	err := json.Unmarshal(attributes, into)
-	if _, shape := errors.AsType[*json.UnmarshalTypeError](err); shape {
-		return nil
-	}
-	return err
-}
-
 // standard returns what receivers see of a user that is in no group and whose
 // directory maps nothing.
 func standard(u *directory.User) (public.User, error) {
-	var a attributes
-	if err := lenient(u.Attributes, &a); err != nil {
+	a, err := attributesOf(u.Attributes)
+	if err != nil {
 		return public.User{}, err
 	}
 	return public.User{
 		Head: head(u.ID, u.Organization, u.Directory, 0), PreviousID: u.Previous, DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,
 		Email: u.Address, Active: u.Active,
-		Name: a.wholeName(), GivenName: string(a.Name.GivenName), FamilyName: string(a.Name.FamilyName), Nickname: string(a.NickName),
-		Title: string(a.Title), UserType: string(a.UserType),
-		Department: string(a.Enterprise.Department), Division: string(a.Enterprise.Division), CostCenter: string(a.Enterprise.CostCenter),
-		EmployeeID: string(a.Enterprise.EmployeeNumber), Organization: string(a.Enterprise.Organization),
-		PhoneNumber: preferred(a.PhoneNumbers, "work"), Picture: preferred(a.Photos, "photo"), Profile: string(a.ProfileURL),
-		Language: string(a.PreferredLanguage), Locale: a.locale(), Zoneinfo: string(a.Timezone),
+		Name: a.wholeName(), GivenName: a.name.givenName, FamilyName: a.name.familyName, Nickname: a.nickName,
+		Title: a.title, UserType: a.userType,
+		Department: a.enterprise.department, Division: a.enterprise.division, CostCenter: a.enterprise.costCenter,
+		EmployeeID: a.enterprise.employeeNumber, Organization: a.enterprise.organization,
+		PhoneNumber: preferred(a.phoneNumbers, "work"), Picture: preferred(a.photos, "photo"), Profile: a.profileURL,
+		Language: a.preferredLanguage, Locale: a.languageTag(), Zoneinfo: a.timezone,
 		Address: a.address(), Manager: a.manager(),
 		Groups: []public.GroupRef{}, Roles: []public.RoleRef{}, CustomAttributes: map[string]any{}, RawAttributes: u.Attributes,
 	}, nil
@@ -131,22 +112,22 @@ func standard(u *directory.User) (public.User, error) {
 
 // wholeName is the name as it is shown; where the directory has none it is put
 // together from its parts.
-func (a *attributes) wholeName() string {
+func (a attributes) wholeName() string {
 	switch {
-	case a.DisplayName != "":
-		return string(a.DisplayName)
-	case a.Name.Formatted != "":
-		return string(a.Name.Formatted)
+	case a.displayName != "":
+		return a.displayName
+	case a.name.formatted != "":
+		return a.name.formatted
 	}
-	return strings.TrimSpace(string(a.Name.GivenName) + " " + string(a.Name.FamilyName))
+	return strings.TrimSpace(a.name.givenName + " " + a.name.familyName)
 }
 
-// locale is a language tag (RFC 5646), also where a provider sends the form of
-// POSIX, en_US.
-func (a *attributes) locale() string { return strings.ReplaceAll(string(a.Locale), "_", "-") }
+// languageTag is the locale as a language tag (RFC 5646), also where a provider
+// sends the form of POSIX, en_US.
+func (a attributes) languageTag() string { return strings.ReplaceAll(a.locale, "_", "-") }
 
-func (a *attributes) manager() *public.ManagerRef {
-	m := public.ManagerRef{ID: string(a.Enterprise.Manager.Value), Name: string(a.Enterprise.Manager.DisplayName)}
+func (a attributes) manager() *public.ManagerRef {
+	m := public.ManagerRef{ID: a.enterprise.manager.value, Name: a.enterprise.manager.displayName}
 	if m == (public.ManagerRef{}) {
 		return nil
 	}
@@ -155,14 +136,14 @@ func (a *attributes) manager() *public.ManagerRef {
 
 // address is one postal address. Where it has no form as on an envelope, that is
 // put together from its parts.
-func (a *attributes) address() *public.Address {
-	x, ok := postal(a.Addresses)
+func (a attributes) address() *public.Address {
+	x, ok := postal(a.addresses)
 	if !ok {
 		return nil
 	}
 	p := public.Address{
-		Formatted: string(x.Formatted), StreetAddress: string(x.StreetAddress), Locality: string(x.Locality),
-		Region: string(x.Region), State: string(x.Region), PostalCode: string(x.PostalCode), Country: string(x.Country),
+		Formatted: x.formatted, StreetAddress: x.streetAddress, Locality: x.locality,
+		Region: x.region, State: x.region, PostalCode: x.postalCode, Country: x.country,
 	}
 	if p.Formatted == "" {
 		p.Formatted = lines(p.StreetAddress, words(p.Locality, p.Region, p.PostalCode), p.Country)

@@ -10,10 +10,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
@@ -37,25 +37,27 @@ const (
 //
 // Errors: TooLarge above MaxResource.
 func Canonical(r Resource) (json.RawMessage, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(map[string]any(r)); err != nil {
+	const usual = 1 << 10
+	b, err := jsonvalue.Append(make([]byte, 0, usual), map[string]any(r))
+	if err != nil {
 		return nil, err
 	}
-	if b.Len() > MaxResource {
-		return nil, fault.New(fault.TooLarge, "The resource has %d bytes; at most %d are allowed.", b.Len(), MaxResource)
+	if len(b) > MaxResource {
+		return nil, fault.New(fault.TooLarge, "The resource has %d bytes; at most %d are allowed.", len(b), MaxResource)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+	return bytes.Clone(b), nil // no longer than it is: rows keep it
 }
 
 // Decode reads what Canonical wrote.
 func Decode(b []byte) (Resource, error) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var r map[string]any
-	if err := dec.Decode(&r); err != nil {
+	const depth = 100 * MaxDepth // patches put bodies into each other
+	v, err := jsonvalue.Read(b, depth)
+	if err != nil {
 		return nil, err
+	}
+	r, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("the attributes are not one JSON object")
 	}
 	return r, nil
 }
@@ -70,16 +72,14 @@ func Object(rd *lenience.Reading, b []byte) (map[string]any, error) {
 		}
 		b = rest
 	}
-	if depth(b) > MaxDepth {
+	v, err := jsonvalue.Read(b, MaxDepth)
+	m, ok := v.(map[string]any)
+	switch {
+	case errors.Is(err, jsonvalue.ErrDepth):
 		return nil, fault.New(fault.Invalid, "The body nests deeper than %d levels.", MaxDepth).Because(fault.InvalidSyntax)
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	var m map[string]any
-	if err := dec.Decode(&m); err != nil || m == nil {
-		return nil, fault.New(fault.Invalid, "The body is not a JSON object: %s.", reason(err)).Because(fault.InvalidSyntax)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+	case !ok:
+		return nil, fault.New(fault.Invalid, "The body is not a JSON object: %s.", reason(v, err)).Because(fault.InvalidSyntax)
+	case err != nil:
 		return nil, fault.New(fault.Invalid, "The body has more behind its JSON object.").Because(fault.InvalidSyntax)
 	}
 	return m, nil
@@ -87,41 +87,24 @@ func Object(rd *lenience.Reading, b []byte) (map[string]any, error) {
 
 // reason says what is wrong with a body without quoting it, since bodies hold
 // personal data and passwords.
-func reason(err error) string {
-	switch e := err.(type) { //nolint:errorlint // encoding/json returns them bare
+func reason(v any, err error) string {
+	switch {
+	case errors.Is(err, jsonvalue.ErrTruncated):
+		return "it ends too early"
+	case errors.Is(err, jsonvalue.ErrSyntax):
+		return "it breaks JSON's syntax"
+	}
+	switch v.(type) {
 	case nil:
 		return "it is null"
-	case *json.SyntaxError:
-		return "it breaks JSON's syntax"
-	case *json.UnmarshalTypeError:
-		return "it is a " + e.Value
+	case []any:
+		return "it is an array"
+	case json.Number:
+		return "it is a number"
+	case bool:
+		return "it is a bool"
 	}
-	return "it ends too early"
-}
-
-// depth returns how deep the text nests, without parsing it.
-func depth(b []byte) int {
-	level, most := 0, 0
-	inString := false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case inString:
-			switch c {
-			case '\\':
-				i++
-			case '"':
-				inString = false
-			}
-		case c == '"':
-			inString = true
-		case c == '{' || c == '[':
-			level++
-			most = max(most, level)
-		case c == '}' || c == ']':
-			level--
-		}
-	}
-	return most
+	return "it is a string"
 }
 
 // Names are the values by which a resource is found.
