@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/rollcallhq/rollcall/events/public"
 )
 
 var (
@@ -42,6 +44,21 @@ func TestDocs_links(t *testing.T) {
 	}
 	if pages == 0 {
 		t.Error("no Markdown file found")
+	}
+}
+
+// Whoever chooses what an endpoint gets finds every type of event in the page
+// about webhooks.
+func TestDocs_eventTypes(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join(top, "deployments", "docs", "webhooks.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range public.Types() {
+		if !strings.Contains(string(page), "`"+string(typ)+"`") {
+			t.Errorf("webhooks.md does not name %s", typ)
+		}
 	}
 }
 
