@@ -113,6 +113,8 @@ func (s *slot) landed(f *flight, r egress.Result, put bool, at time.Time, took t
 	}
 	if put {
 		s.arm(l, f.seq, time.Now().Add(lookAgain))
+		l.follow(f.resource, f.seq)
+		l.pump()
 		return
 	}
 	rec := attempts.Record{
@@ -122,10 +124,12 @@ func (s *slot) landed(f *flight, r egress.Result, put bool, at time.Time, took t
 			DNS: r.Timing.DNS, Connect: r.Timing.Connect, TLS: r.Timing.TLS, FirstByte: r.Timing.FirstByte, Head: r.Head, Body: r.Excerpt,
 		},
 	}
-	closes := l.judge(&rec, r)
+	p := pending{lane: l, failures: l.failures, open: l.open}
+	p.closes = l.judge(&rec, r)
+	p.record = rec
 	l.heed(r)
 	l.unstored[f.seq] = struct{}{}
-	s.record(pending{lane: l, record: rec, closes: closes})
+	s.record(p)
 	l.pump()
 }
 
@@ -139,7 +143,7 @@ func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
 		l.failures, l.open = 0, false
 		l.window = min(2*l.window, w.concurrency(l.ep))
 		l.unwait(rec.Resource, rec.Seq)
-		l.follow(rec.Resource)
+		l.follow(rec.Resource, rec.Seq)
 		return closes
 	}
 	rec.Outcome = attempts.Dead
@@ -158,8 +162,8 @@ func (l *lane) judge(rec *attempts.Record, r egress.Result) (closes bool) {
 		l.wait(rec.Resource, rec.Seq) // what is behind it goes on waiting
 	} else {
 		l.unwait(rec.Resource, rec.Seq)
-		l.follow(rec.Resource)
 	}
+	l.follow(rec.Resource, rec.Seq)
 	return false
 }
 
@@ -195,9 +199,10 @@ func later(ladder webhook.Ladder, attempt int, due, end time.Time, asked time.Du
 }
 
 // follow wakes the first delivery that waits of a resource, when an attempt of
-// another one has ended.
-func (l *lane) follow(resource string) {
-	if chain := l.waits[resource]; ordered(l.ep, resource) != "" && len(chain) > 0 {
+// another one has ended. That may have been a later one: a replay queues the
+// earlier while it is under way.
+func (l *lane) follow(resource string, ended uint64) {
+	if chain := l.waits[resource]; ordered(l.ep, resource) != "" && len(chain) > 0 && chain[0] != ended {
 		l.slot.arm(l, chain[0], time.Time{})
 	}
 }

@@ -3,6 +3,7 @@ package delivery
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/attempts"
@@ -75,7 +76,7 @@ func (s *slot) gather(d time.Duration) {
 	defer t.Stop()
 	for {
 		s.mu.Lock()
-		enough := len(s.pending) >= gatherMost || s.closing
+		enough := len(s.pending)-s.held >= gatherMost || s.closing
 		s.mu.Unlock()
 		if enough {
 			return
@@ -96,30 +97,36 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := attempts.Frame{Header: attempts.Header{Slot: s.n, Index: s.place.Index + 1, Checkpoint: s.place.Checkpoint}}
-	f.Records = make([]attempts.Record, 0, min(2*len(s.pending), attempts.MaxRecords))
-	touched := map[*lane]struct{}{}
-	n, size := 0, 0
 	known := s.w.feed.known.Load()
-	for n < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords {
-		p := s.pending[n]
-		if p.record.Seq > known {
-			// Whoever knows more looks at awaited behind that, so one of the two sees
-			// what the other did.
-			s.awaited.Store(p.record.Seq)
-			if known = s.w.feed.known.Load(); p.record.Seq > known {
-				break
-			}
+	if known != s.heldAt {
+		s.lookAnew()
+		s.heldAt = known
+	}
+	batch := s.spare
+	s.spare = nil
+	touched := map[*lane]struct{}{}
+	i, size := s.held, 0
+	for ; i < len(s.pending) && len(f.Records)+len(touched)+1 < attempts.MaxRecords; i++ {
+		p := s.pending[i]
+		if _, behind := s.holding[p.lane]; behind || p.record.Seq > known {
+			s.hold(p)
+			continue
 		}
-		if size += p.record.Size() + cursorSize; size > attempts.FillFrame && n > 0 {
+		if size += p.record.Size() + cursorSize; size > attempts.FillFrame && len(batch) > 0 {
 			break
+		}
+		if f.Records == nil {
+			f.Records = make([]attempts.Record, 0, min(2*(len(s.pending)-i), attempts.MaxRecords))
 		}
 		touched[p.lane] = struct{}{}
 		delete(p.lane.unsettled, p.record.Seq)
 		f.Records = append(f.Records, p.record)
-		n++
+		batch = append(batch, p)
 	}
-	batch := s.pending[:n:n]
-	s.pending, s.spare = append(s.spare, s.pending[n:]...), nil
+	if s.pending = slices.Delete(s.pending, s.held, i); len(s.pending) == 0 && cap(s.pending) > attempts.MaxRecords {
+		s.pending = nil
+	}
+	s.await()
 	for _, l := range s.lanes {
 		if len(f.Records)+len(touched) >= attempts.MaxRecords || size > attempts.FillFrame {
 			break
@@ -141,6 +148,34 @@ func (s *slot) next() ([]pending, attempts.Frame) {
 		}
 	}
 	return batch, f
+}
+
+// hold keeps a record, which next has come to, at the front of pending: its lane's
+// have to be stored in order, and those of other lanes need not wait for it.
+func (s *slot) hold(p pending) {
+	s.holding[p.lane] = struct{}{}
+	if p.record.Seq > s.heldAt && (s.heldFor == 0 || p.record.Seq < s.heldFor) {
+		s.heldFor = p.record.Seq
+	}
+	s.pending[s.held] = p
+	s.held++
+}
+
+// lookAnew has next look at all that is pending.
+func (s *slot) lookAnew() {
+	s.held, s.heldFor = 0, 0
+	clear(s.holding)
+}
+
+// await has commit look again once EVENTS is known to hold an event of which a
+// record is held.
+func (s *slot) await() {
+	// Whoever knows more looks at awaited behind that, so one of the two sees what
+	// the other did.
+	s.awaited.Store(s.heldFor)
+	if s.heldFor > 0 && s.w.feed.known.Load() >= s.heldFor {
+		s.signal()
+	}
 }
 
 // append stores a frame, however long that takes. It answers false if the slot
@@ -172,7 +207,7 @@ func (s *slot) append(b []byte) (uint64, bool) {
 func (s *slot) lose(err error) {
 	s.mu.Lock()
 	s.fenced = true
-	s.pending = nil
+	s.forgetAll()
 	for _, l := range s.lanes {
 		l.cancel()
 	}
@@ -191,7 +226,6 @@ func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
 	s.w.stats.records.Add(uint64(len(batch)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	full := len(s.pending) >= maxPending-len(batch)
 	s.place, _ = attempts.Apply(s.state, s.place, seq, f) // the next frame, in memory: it cannot fail
 	s.size += size
 	for _, p := range batch {
@@ -206,10 +240,17 @@ func (s *slot) stored(seq uint64, f attempts.Frame, batch []pending, size int) {
 	if clear(batch); cap(batch) <= attempts.MaxRecords {
 		s.spare = batch[:0]
 	}
-	if full {
-		for _, l := range s.lanes {
-			l.pump()
-		}
+	s.unclog()
+}
+
+// unclog lets lanes go on that begin nothing because too much was pending.
+func (s *slot) unclog() {
+	if !s.clogged || len(s.pending) >= maxPending {
+		return
+	}
+	s.clogged = false
+	for _, l := range s.lanes {
+		l.pump()
 	}
 }
 

@@ -31,6 +31,9 @@ func (w *Worker) Kill() {
 	_ = w.fold.store.Close()
 }
 
+// GiveUp does what the worker does from time to time, as of a time.
+func (w *Worker) GiveUp(now time.Time) { w.feed.giveUp(w.life, now) }
+
 // Warning is warning.
 var Warning = warning
 

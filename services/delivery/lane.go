@@ -137,7 +137,7 @@ func (l *lane) offer(e *event, ahead bool) {
 // consider takes an event of the feed if the endpoint wants it. A lane that has no
 // room for it is detached.
 func (l *lane) consider(e *event, ahead bool) {
-	if ahead {
+	if ahead && e.seq > l.read {
 		l.ahead = e.seq
 	}
 	switch {

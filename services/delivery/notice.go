@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/rollcallhq/rollcall/events/public"
+	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
 
 // An event that was caused is on its way to EVENTS for some milliseconds, most of
@@ -26,6 +27,9 @@ import (
 // maxAhead is how many events the feed offers ahead of EVENTS, and how many it
 // keeps that cannot be offered yet.
 const maxAhead = public.MaxNoticeAhead
+
+// lateAfter is how long EVENTS may lack an event of which there was notice.
+const lateAfter = 30 * time.Second
 
 // subscribe asks for notices; what is published from now on is heard.
 func (f *feed) subscribe() (*nats.Subscription, error) {
@@ -87,8 +91,8 @@ func (e *event) same(stored *event) bool {
 func (f *feed) hear(e *event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if tip := f.tip(); e.seq <= tip || f.w.stopping.Load() {
-		return
+	if e.seq <= max(f.tip(), f.known.Load()) || f.w.stopping.Load() {
+		return // offered, or to be read: nothing is offered ahead that may be recorded at once
 	}
 	if len(f.heard) >= maxAhead {
 		for seq := range f.heard {
@@ -170,23 +174,74 @@ func (f *feed) retract(cut uint64) {
 	}
 }
 
+// giveUp takes back what there was notice of a while ago and EVENTS does not hold:
+// whoever was to append it may be gone for long, and what else is to be recorded of
+// the same endpoints must not wait for that.
+func (f *feed) giveUp(ctx context.Context, now time.Time) {
+	f.mu.Lock()
+	late := len(f.ahead) > 0 && now.Sub(f.ahead[0].stored) >= lateAfter
+	next := f.at.Load() + 1
+	f.mu.Unlock()
+	if !late {
+		return
+	}
+	if _, last, err := f.w.events.bounds(ctx); err != nil || last >= next {
+		return // nobody knows, or it is about to be read
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.ahead) > 0 && f.at.Load()+1 == next {
+		f.retract(next) //nolint:contextcheck // attempts live as long as their lane, not as this call
+	}
+}
+
 // retract forgets what was taken ahead of EVENTS from cut on. What is under way
-// of it is not recorded.
+// of it is not recorded. What was recorded, EVENTS holds: another worker had the
+// slot then, and had read further.
 func (s *slot) retract(cut uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	judged := map[*lane]struct{}{}
+	s.forget(func(p *pending) bool {
+		l, void := p.lane, p.lane.ahead >= cut && p.lane.void(p.record.Seq, cut)
+		if p.record.Kind != attempts.KindAttempt {
+			return void
+		}
+		// The circuit is what it was before the first of them, and what the others
+		// made of it.
+		_, after := judged[l]
+		switch {
+		case void && !after:
+			l.failures, l.open = p.failures, p.open
+			judged[l] = struct{}{}
+		case void || !after:
+		case p.record.Outcome == attempts.Delivered:
+			l.failures, l.open = 0, false
+		default:
+			l.failures++
+			l.open = l.open || p.record.Opens
+		}
+		return void
+	})
 	for _, l := range s.lanes {
 		if l.ahead >= cut {
 			l.retract(cut)
 		}
 	}
+	s.unclog()
 }
 
+// void reports whether an event is taken back from cut on.
+func (l *lane) void(seq, cut uint64) bool { return seq >= cut && !l.settled(seq) }
+
+// retract is the slot's, for what is not pending.
 func (l *lane) retract(cut uint64) {
-	void := func(seq uint64) bool { return seq >= cut }
+	void := func(seq uint64) bool { return l.void(seq, cut) }
 	l.read, l.ahead = cut-1, 0
+	if row, ok, _ := l.slot.state.Endpoint(l.id); ok && !l.rewound { // memory does not fail
+		l.read = max(l.read, row.Position)
+	}
 	l.era++
-	l.slot.pending = slices.DeleteFunc(l.slot.pending, func(p pending) bool { return p.lane == l && void(p.record.Seq) })
 	l.queue = slices.DeleteFunc(l.queue, func(e *event) bool { return void(e.seq) })
 	for _, noted := range []map[uint64]struct{}{l.unsettled, l.unstored} {
 		maps.DeleteFunc(noted, func(seq uint64, _ struct{}) bool { return void(seq) })
@@ -205,5 +260,6 @@ func (l *lane) retract(cut uint64) {
 			delete(l.byResource, f.order)
 		}
 	}
+	l.arm() // timers that were passed over because of what is no more
 	l.pump()
 }

@@ -41,7 +41,8 @@ type replaying struct {
 	// at is where it is: ahead of the state by what is not recorded yet.
 	at      attempts.Replay
 	started bool
-	unsaved int // events passed over since at was recorded
+	unsaved int  // events passed over since at was recorded
+	idle    bool // nobody works on it: the worker's lease had lapsed
 }
 
 // followReplays takes over which replays the endpoint has by the log.
@@ -72,11 +73,16 @@ func (l *lane) followReplays() {
 		return
 	}
 	for id, row := range running {
-		if l.replays[id] != nil {
+		r := l.replays[id]
+		switch {
+		case r == nil:
+			r = newReplaying(row)
+			l.replays[id] = r
+		case r.idle:
+			r.idle = false
+		default:
 			continue
 		}
-		r := newReplaying(row)
-		l.replays[id] = r
 		l.slot.w.running.Go(func() { l.slot.w.replay(l, r) })
 	}
 }
@@ -133,6 +139,7 @@ func (l *lane) resume(r *replaying) (next func(context.Context) error, ok bool) 
 	l.slot.mu.Lock()
 	defer l.slot.mu.Unlock()
 	if l.over(r) {
+		r.idle = true
 		return nil, false
 	}
 	stored, known, _ := l.slot.state.Replay(l.id, r.row.ID) // memory does not fail
@@ -287,7 +294,7 @@ func (l *lane) pass(r *replaying, e *event, wanted bool) (done, ok bool) {
 	switch {
 	case l.over(r):
 		return true, false
-	case e.seq > l.position() && !l.settled(e.seq):
+	case e.seq > min(l.position(), l.slot.w.feed.known.Load()) && !l.settled(e.seq):
 		return true, false // its turn as a live event is still to come
 	case wanted && !l.mayReplay(r):
 		return false, false

@@ -3,6 +3,7 @@ package delivery
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,19 +28,26 @@ type slot struct {
 	place   attempts.Place
 	lanes   map[string]*lane
 	pending []pending
-	spare   []pending // room for the next, empty
-	timers  timers
-	begun   bool // attempts may start
-	leaving bool // no more attempts start; the slot goes to another worker
-	fenced  bool // another worker has the slot
-	closing bool // commit ends when nothing is pending
+	spare   []pending // room for the next batch, empty
+	// The first held of pending are about events that EVENTS was not known to hold,
+	// or behind such records of their lanes, which are holding, as of heldAt: nothing
+	// of them is stored before EVENTS is known to hold heldFor.
+	held            int
+	holding         map[*lane]struct{}
+	heldAt, heldFor uint64
+	clogged         bool // too much is pending for somebody to begin something
+	timers          timers
+	begun           bool // attempts may start
+	leaving         bool // no more attempts start; the slot goes to another worker
+	fenced          bool // another worker has the slot
+	closing         bool // commit ends when nothing is pending
 	// asked says that somebody wants a checkpoint; size is how many bytes were
 	// appended since the last one.
 	asked bool
 	size  int
 
-	// awaited is the event of the first record that cannot be stored before EVENTS
-	// is known to hold it; 0 if there is none.
+	// awaited is heldFor as those who learn what EVENTS holds see it, 0 if nothing is
+	// held or they have said so.
 	awaited atomic.Uint64
 
 	work  chan struct{} // capacity 1: something is pending
@@ -60,12 +68,15 @@ type pending struct {
 	record attempts.Record
 	// closes says that with this success the circuit closes.
 	closes bool
-	done   chan<- struct{} // closed when it is stored; may be nil
+	// failures and open are the lane's before an attempt.
+	failures int
+	open     bool
+	done     chan<- struct{} // closed when it is stored; may be nil
 }
 
 func recoverSlot(ctx context.Context, w *Worker, n int) (*slot, error) {
 	s := &slot{
-		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, committed: make(chan struct{}),
+		w: w, n: n, state: attempts.NewState(), lanes: map[string]*lane{}, holding: map[*lane]struct{}{}, committed: make(chan struct{}),
 		work: make(chan struct{}, 1), hurry: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancel(w.flights)
@@ -110,6 +121,9 @@ func (s *slot) install(id string, ep *endpoint) {
 		l.rate = limiter(ep)
 	}
 	l.window = min(l.window, s.w.concurrency(ep))
+	if s.begun && old != nil && ep.Ordering != old.Ordering {
+		l.arm() // what waited behind others need not any more
+	}
 	if s.begun && old != nil && (ep.Enabled && !old.Enabled || ep.URL != old.URL) {
 		// Somebody did something about it: see at once whether it helped.
 		l.arm()
@@ -126,14 +140,21 @@ func (s *slot) install(id string, ep *endpoint) {
 func (s *slot) drop(l *lane) {
 	l.end()
 	delete(s.lanes, l.id)
-	kept := s.pending[:0]
-	for _, p := range s.pending {
-		if p.lane != l {
-			kept = append(kept, p)
-		}
-	}
-	s.pending = append(kept, pending{lane: l, record: attempts.Record{Kind: attempts.KindDropped, Endpoint: l.id, At: time.Now()}.Normal()})
+	s.forget(func(p *pending) bool { return p.lane == l })
+	s.pending = append(s.pending, pending{lane: l, record: attempts.Record{Kind: attempts.KindDropped, Endpoint: l.id, At: time.Now()}.Normal()})
 	s.signal()
+}
+
+// forget removes records that are not to be stored any more.
+func (s *slot) forget(which func(*pending) bool) {
+	s.pending = slices.DeleteFunc(s.pending, func(p pending) bool { return which(&p) })
+	s.lookAnew()
+	s.signal() // what was behind them
+}
+
+func (s *slot) forgetAll() {
+	s.pending = nil
+	s.lookAnew()
 }
 
 // forgetUnknown drops the lanes of endpoints that were deleted while no worker
@@ -177,7 +198,13 @@ func (s *slot) stopped() bool {
 }
 
 // may reports whether an attempt of the slot may start.
-func (s *slot) may() bool { return s.begun && !s.stopped() && len(s.pending) < maxPending }
+func (s *slot) may() bool {
+	if len(s.pending) >= maxPending {
+		s.clogged = true
+		return false
+	}
+	return s.begun && !s.stopped()
+}
 
 // record puts a record in line for the next frame.
 func (s *slot) record(p pending) {
@@ -186,7 +213,7 @@ func (s *slot) record(p pending) {
 	}
 	p.record = p.record.Normal()
 	s.pending = append(s.pending, p)
-	if s.signal(); len(s.pending) == gatherMost {
+	if s.signal(); len(s.pending)-s.held == gatherMost {
 		nudge(s.hurry)
 	}
 }
@@ -327,6 +354,9 @@ func (s *slot) fire(now time.Time) time.Duration {
 			continue
 		}
 		if t.seq == pumping {
+			if l.pausedUntil.After(now) {
+				s.arm(l, pumping, l.pausedUntil) // this was for something sooner
+			}
 			l.pump()
 			continue
 		}

@@ -65,6 +65,7 @@ func (s shared) Resume() {
 	for _, sl := range s.w.held() {
 		sl.mu.Lock()
 		for _, l := range sl.lanes {
+			l.followReplays()
 			l.pump()
 		}
 		sl.mu.Unlock()
@@ -111,7 +112,7 @@ func (w *Worker) forfeit(s *slot) {
 func (s *slot) abandon() {
 	s.mu.Lock()
 	s.fenced = true
-	s.pending = nil
+	s.forgetAll()
 	for _, l := range s.lanes {
 		l.end()
 	}

@@ -21,13 +21,15 @@ const (
 	minCheckpoint = 64 << 10
 )
 
-// sweep probes, and records positions that moved far without a record.
+// sweep probes, gives up what EVENTS lacks for too long, and records positions
+// that moved far without a record.
 func (w *Worker) sweep() {
 	for round := 1; pause(w.life, lookEach); round++ {
 		w.probe(time.Now(), round)
 		if round%int(sweepEvery/lookEach) != 0 {
 			continue
 		}
+		w.feed.giveUp(w.life, time.Now())
 		for _, s := range w.held() {
 			s.mu.Lock()
 			for _, l := range s.lanes {
