@@ -12,8 +12,8 @@ import (
 type Overlay struct {
 	below View
 	rows  *btree.Map[Key, Row]
-	// sieve knows most of the keys that are not in rows. Snapshots share it: what
-	// the original adds later only makes it ask in vain.
+	// sieve knows most of the keys that are not in rows, nil if these are few.
+	// Snapshots share it: what the original adds later only makes it ask in vain.
 	sieve *sieve
 }
 
@@ -29,9 +29,12 @@ func (Empty) Scan(Key, Key, func(Key, Row) bool) error { return nil }
 // ScanBack yields nothing.
 func (Empty) ScanBack(Key, Key, func(Key, Row) bool) error { return nil }
 
+// fewRows is how many rows are found as fast without a sieve: those of an event.
+const fewRows = 32
+
 // NewOverlay starts without changes over below.
 func NewOverlay(below View) *Overlay {
-	return &Overlay{below: below, rows: btree.NewMap[Key, Row](0), sieve: newSieve(0)}
+	return &Overlay{below: below, rows: btree.NewMap[Key, Row](0)}
 }
 
 // Over returns the same changes over another View.
@@ -64,16 +67,19 @@ func (o *Overlay) Apply(changes []Change) {
 // Set records one change.
 func (o *Overlay) Set(k Key, r Row) {
 	o.rows.Set(k, r)
-	if n := o.rows.Len(); o.sieve.full(n) {
+	switch n := o.rows.Len(); {
+	case n <= fewRows:
+		return
+	case o.sieve == nil, o.sieve.full(n):
 		// Snapshots keep the one that they have; it holds all that they hold.
 		o.sieve = newSieve(n)
 		o.rows.Scan(func(k Key, _ Row) bool {
 			o.sieve.add(k)
 			return true
 		})
-		return
+	default:
+		o.sieve.add(k)
 	}
-	o.sieve.add(k)
 }
 
 // Changes yields the recorded changes in key order.
@@ -81,7 +87,7 @@ func (o *Overlay) Changes(yield func(Key, Row) bool) { o.rows.Scan(yield) }
 
 // Get implements View.
 func (o *Overlay) Get(k Key) (Row, error) {
-	if o.sieve.may(k) {
+	if o.sieve == nil || o.sieve.may(k) {
 		if r, ok := o.rows.Get(k); ok {
 			return r, nil
 		}

@@ -6,12 +6,21 @@ import (
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
 
-// owned are the names that the server keeps itself, or never keeps.
-var owned = map[string]bool{"schemas": true, "id": true, "meta": true, "password": true}
+// owned reports whether a name is one that the server keeps itself, or never
+// keeps.
+func owned(name string) bool {
+	for _, n := range [...]string{"schemas", "id", "meta", "password"} {
+		if len(name) == len(n) && strings.EqualFold(name, n) {
+			return true
+		}
+	}
+	return false
+}
 
 // Canonicalize brings a decoded body into canonical form. It does not change
 // body and shares nothing with it.
@@ -41,9 +50,9 @@ type canonical struct {
 func (c *canonical) resource(body map[string]any) error {
 	var seen names
 	// A map has no order, and the outcome must not depend on one.
-	for _, name := range slices.Sorted(maps.Keys(body)) {
+	for _, name := range jsonvalue.Names(body) {
 		value := body[name]
-		if name == "" || owned[strings.ToLower(name)] {
+		if name == "" || owned(name) {
 			continue
 		}
 		urn, rest := c.kind.Split(name)
@@ -98,7 +107,7 @@ func (c *canonical) block(s *schema.Schema, value any) error {
 		return fault.New(fault.Invalid, "%s must be an object.", s.ID).Because(fault.InvalidValue)
 	}
 	var seen names
-	for _, name := range slices.Sorted(maps.Keys(m)) {
+	for _, name := range jsonvalue.Names(m) {
 		if err := c.put(&seen, urn, name, m[name]); err != nil {
 			return err
 		}
@@ -109,7 +118,7 @@ func (c *canonical) block(s *schema.Schema, value any) error {
 // put sets one attribute of the core (urn is empty) or of an extension, in
 // canonical form.
 func (c *canonical) put(seen *names, urn, name string, value any) error {
-	if name == "" || owned[strings.ToLower(name)] {
+	if name == "" || owned(name) {
 		return nil
 	}
 	attr, dotted, _ := strings.Cut(name, ".")
@@ -219,6 +228,10 @@ func (n *names) add(rd *lenience.Reading, a *schema.Attribute, name string) erro
 	n.odd = n.odd || name != a.Name
 	if n.odd && slices.Contains(n.seen, a) {
 		return rd.Tolerate(lenience.RepeatedName, a.Path())
+	}
+	if n.seen == nil {
+		const usual = 16
+		n.seen = make([]*schema.Attribute, 0, usual)
 	}
 	n.seen = append(n.seen, a)
 	return nil

@@ -1,11 +1,11 @@
 package scim
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
@@ -62,7 +62,7 @@ func (c *canonical) schemas(body map[string]any) error {
 			return err
 		}
 	}
-	for _, urn := range slices.Sorted(maps.Keys(listed)) {
+	for _, urn := range jsonvalue.Names(listed) {
 		known := strings.EqualFold(urn, c.kind.Core.ID) || c.kind.Extension(urn) != nil || c.out[schema.Spelled(c.out, urn)] != nil
 		if !known {
 			if err := c.rd.Tolerate(lenience.UnknownSchema, "schemas"); err != nil {
@@ -70,7 +70,7 @@ func (c *canonical) schemas(body map[string]any) error {
 			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.out)) {
+	for _, name := range jsonvalue.Names(c.out) {
 		if len(name) > 4 && strings.EqualFold(name[:4], "urn:") && !listed[strings.ToLower(name)] {
 			if err := c.rd.Tolerate(lenience.UnlistedExtension, name); err != nil {
 				return err
@@ -162,7 +162,7 @@ func memberID(rd *lenience.Reading, e any) (id string, err error) {
 		if id, ok := e["value"].(string); ok && plainMember(e) {
 			return id, nil
 		}
-		for _, name := range slices.Sorted(maps.Keys(e)) {
+		for _, name := range jsonvalue.Names(e) {
 			sub := schema.Group.Core.Attribute("members").Sub(name)
 			if sub == nil {
 				if err := rd.Tolerate(lenience.UnknownAttribute, "members."+name); err != nil {

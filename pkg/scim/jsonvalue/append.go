@@ -72,6 +72,16 @@ func appendObject(dst []byte, m map[string]any) (_ []byte, err error) {
 	return append(dst, '}'), nil
 }
 
+// Names returns the names of an object's members in their order.
+func Names[V any](m map[string]V) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // AppendText appends a string as JSON. Bytes that are no UTF-8 become U+FFFD.
 func AppendText(dst []byte, s string) []byte {
 	if plain(s) {

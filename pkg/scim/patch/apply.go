@@ -1,13 +1,13 @@
 package patch
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
@@ -95,7 +95,7 @@ func (p *patching) apply(op Op, keyed bool) error {
 	if !ok {
 		return fault.New(fault.Invalid, "value must be an object of attributes.").Because(fault.InvalidValue)
 	}
-	for _, name := range slices.Sorted(maps.Keys(values)) { // a map has no order, and the outcome must not depend on one
+	for _, name := range jsonvalue.Names(values) { // a map has no order, and the outcome must not depend on one
 		if strings.TrimSpace(name) == "" {
 			continue // nothing can be found under it again
 		}

@@ -2,13 +2,13 @@ package patch
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
 	"github.com/rollcallhq/rollcall/pkg/scim"
 	"github.com/rollcallhq/rollcall/pkg/scim/filter"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 	"github.com/rollcallhq/rollcall/pkg/scim/schema"
 )
@@ -80,7 +80,7 @@ type splitter struct {
 // object takes members out of an object of attributes, and returns the rest.
 func (s *splitter) object(verb Verb, values map[string]any) (rest map[string]any, err error) {
 	rest = make(map[string]any, len(values))
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+	for _, name := range jsonvalue.Names(values) {
 		value := values[name]
 		path, err := key(s.rd, s.kind, "", name)
 		if err != nil {

@@ -1,11 +1,11 @@
 package schema
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/rollcallhq/rollcall/pkg/fault"
+	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
 	"github.com/rollcallhq/rollcall/pkg/scim/lenience"
 )
 
@@ -164,8 +164,8 @@ func (a *Attribute) complex(rd *lenience.Reading, v any) (any, error) {
 		m = map[string]any{"value": s}
 	}
 	out := make(map[string]any, len(m))
-	var others []*Attribute                            // those that were named in another case
-	for _, name := range slices.Sorted(maps.Keys(m)) { // a map has no order, the outcome must
+	var others []*Attribute                   // those that were named in another case
+	for _, name := range jsonvalue.Names(m) { // a map has no order, the outcome must
 		sub, err := a.part(rd, name)
 		if err != nil {
 			return nil, err

@@ -1,8 +1,8 @@
 package scimhttp
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"os"
@@ -20,12 +20,20 @@ import (
 // 50,000 members.
 const MaxBody = 4 << 20
 
+// usualBody is up to how many bytes there is room for before they arrive.
+const usualBody = 8 << 10
+
 // read returns the request's body.
 func (r *request) read() ([]byte, error) {
 	if err := r.mediaType(); err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(r.Response(), r.Request().Body, MaxBody))
+	var buffer bytes.Buffer
+	if n := r.Request().ContentLength; n > 0 && n <= usualBody {
+		buffer.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buffer.ReadFrom(http.MaxBytesReader(r.Response(), r.Request().Body, MaxBody))
+	b := buffer.Bytes()
 	r.received = b
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, fault.New(fault.TooLarge, "The body is larger than %d bytes, which is the limit of every request (maxPayloadSize).", MaxBody)
