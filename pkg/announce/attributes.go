@@ -2,10 +2,11 @@ package announce
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
-	"github.com/rollcallhq/rollcall/pkg/scim/jsonvalue"
-	"github.com/rollcallhq/rollcall/pkg/scim/schema"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // attributes is the part of a SCIM user that has a place of its own in the
@@ -13,163 +14,90 @@ import (
 // sends beside its schema still reaches receivers in raw_attributes, and must
 // never stop a projector.
 type attributes struct {
-	name struct{ formatted, givenName, familyName string }
+	Name              personName `json:"name"`
+	DisplayName       string     `json:"displayName"`
+	NickName          string     `json:"nickName"`
+	Title             string     `json:"title"`
+	UserType          string     `json:"userType"`
+	ProfileURL        string     `json:"profileUrl"`
+	PreferredLanguage string     `json:"preferredLanguage"`
+	Locale            string     `json:"locale"`
+	Timezone          string     `json:"timezone"`
+	PhoneNumbers      []value    `json:"phoneNumbers"`
+	Photos            []value    `json:"photos"`
+	Addresses         []address  `json:"addresses"`
+	Enterprise        enterprise `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
+}
 
-	displayName, nickName, title, userType, profileURL string
-	preferredLanguage, locale, timezone                string
+type personName struct {
+	Formatted  string `json:"formatted"`
+	GivenName  string `json:"givenName"`
+	FamilyName string `json:"familyName"`
+}
 
-	phoneNumbers, photos []value
-	addresses            []address
-	enterprise           struct {
-		employeeNumber, costCenter, organization, division, department string
+type enterprise struct {
+	EmployeeNumber string  `json:"employeeNumber"`
+	CostCenter     string  `json:"costCenter"`
+	Organization   string  `json:"organization"`
+	Division       string  `json:"division"`
+	Department     string  `json:"department"`
+	Manager        manager `json:"manager"`
+}
 
-		manager struct{ value, displayName string }
-	}
+type manager struct {
+	Value       string `json:"value"`
+	DisplayName string `json:"displayName"`
 }
 
 // value is an element of a multi-valued attribute.
 type value struct {
-	value, typ string
-	primary    bool
+	Value   string `json:"value"`
+	Type    string `json:"type"`
+	Primary bool   `json:"primary"`
 }
 
 type address struct {
-	formatted, streetAddress, locality, region, postalCode, country, typ string
+	Formatted     string `json:"formatted"`
+	StreetAddress string `json:"streetAddress"`
+	Locality      string `json:"locality"`
+	Region        string `json:"region"`
+	PostalCode    string `json:"postalCode"`
+	Country       string `json:"country"`
+	Type          string `json:"type"`
+	Primary       bool   `json:"primary"`
+}
 
-	primary bool
+// lax reads values of an unexpected type as absent.
+var lax = json.JoinOptions(
+	json.WithUnmarshalers(json.JoinUnmarshalers(
+		only[string](jsontext.KindString), only[bool](jsontext.KindTrue, jsontext.KindFalse),
+		only[[]value](jsontext.KindBeginArray), only[value](jsontext.KindBeginObject),
+		only[[]address](jsontext.KindBeginArray), only[address](jsontext.KindBeginObject),
+		only[personName](jsontext.KindBeginObject), only[enterprise](jsontext.KindBeginObject), only[manager](jsontext.KindBeginObject),
+	)),
+	jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
+)
+
+// only reads a T from values of these kinds and passes over others.
+func only[T any](kinds ...jsontext.Kind) *json.Unmarshalers {
+	return json.UnmarshalFromFunc(func(d *jsontext.Decoder, _ *T) error {
+		if slices.Contains(kinds, d.PeekKind()) {
+			return errors.ErrUnsupported // as usual, then
+		}
+		return d.SkipValue()
+	})
 }
 
 // attributesOf reads canonical attributes, in which names are spelled as their
-// schema does. It passes over what it does not need without reading it, as this
-// is done for every event of a user.
+// schema does.
 //
 // Errors: the row is damaged.
 func attributesOf(canonical []byte) (a attributes, err error) {
-	if !jsonvalue.IsObject(canonical) {
+	if err := json.Unmarshal(canonical, &a, lax); err != nil {
 		return a, errors.New("the attributes are not one JSON object")
-	}
-	for name, v := range jsonvalue.Members(canonical) {
-		switch string(name) {
-		case "name":
-			for name, v := range jsonvalue.Members(v) {
-				switch string(name) {
-				case "formatted":
-					a.name.formatted = text(v)
-				case "givenName":
-					a.name.givenName = text(v)
-				case "familyName":
-					a.name.familyName = text(v)
-				}
-			}
-		case "displayName":
-			a.displayName = text(v)
-		case "nickName":
-			a.nickName = text(v)
-		case "title":
-			a.title = text(v)
-		case "userType":
-			a.userType = text(v)
-		case "profileUrl":
-			a.profileURL = text(v)
-		case "preferredLanguage":
-			a.preferredLanguage = text(v)
-		case "locale":
-			a.locale = text(v)
-		case "timezone":
-			a.timezone = text(v)
-		case "phoneNumbers":
-			a.phoneNumbers = valuesOf(v)
-		case "photos":
-			a.photos = valuesOf(v)
-		case "addresses":
-			a.addresses = addressesOf(v)
-		case schema.EnterpriseURN:
-			a.readEnterprise(v)
-		}
 	}
 	return a, nil
 }
-
-func (a *attributes) readEnterprise(extension []byte) {
-	for name, v := range jsonvalue.Members(extension) {
-		switch string(name) {
-		case "employeeNumber":
-			a.enterprise.employeeNumber = text(v)
-		case "costCenter":
-			a.enterprise.costCenter = text(v)
-		case "organization":
-			a.enterprise.organization = text(v)
-		case "division":
-			a.enterprise.division = text(v)
-		case "department":
-			a.enterprise.department = text(v)
-		case "manager":
-			for name, v := range jsonvalue.Members(v) {
-				switch string(name) {
-				case "value":
-					a.enterprise.manager.value = text(v)
-				case "displayName":
-					a.enterprise.manager.displayName = text(v)
-				}
-			}
-		}
-	}
-}
-
-func valuesOf(list []byte) (out []value) {
-	for element := range jsonvalue.Elements(list) {
-		var x value
-		for name, v := range jsonvalue.Members(element) {
-			switch string(name) {
-			case "value":
-				x.value = text(v)
-			case "type":
-				x.typ = text(v)
-			case "primary":
-				x.primary = isTrue(v)
-			}
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-func addressesOf(list []byte) (out []address) {
-	for element := range jsonvalue.Elements(list) {
-		var x address
-		for name, v := range jsonvalue.Members(element) {
-			switch string(name) {
-			case "formatted":
-				x.formatted = text(v)
-			case "streetAddress":
-				x.streetAddress = text(v)
-			case "locality":
-				x.locality = text(v)
-			case "region":
-				x.region = text(v)
-			case "postalCode":
-				x.postalCode = text(v)
-			case "country":
-				x.country = text(v)
-			case "type":
-				x.typ = text(v)
-			case "primary":
-				x.primary = isTrue(v)
-			}
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-// text reads a string, and anything else as empty.
-func text(v []byte) string {
-	s, _ := jsonvalue.Text(v)
-	return s
-}
-
-// isTrue reads a boolean, and anything else as false.
-func isTrue(v []byte) bool { return string(v) == "true" }
 
 // preferred returns the primary element's value, else the first of the type,
 // else the first. Elements without a value do not count.
@@ -177,15 +105,15 @@ func preferred(vs []value, typ string) string {
 	var ofType, first string
 	for _, v := range vs {
 		switch {
-		case v.value == "":
+		case v.Value == "":
 			continue
-		case v.primary:
-			return v.value
-		case ofType == "" && strings.EqualFold(v.typ, typ):
-			ofType = v.value
+		case v.Primary:
+			return v.Value
+		case ofType == "" && strings.EqualFold(v.Type, typ):
+			ofType = v.Value
 		}
 		if first == "" {
-			first = v.value
+			first = v.Value
 		}
 	}
 	if ofType != "" {
@@ -197,12 +125,12 @@ func preferred(vs []value, typ string) string {
 // postal returns the address that receivers see, by the same rule as preferred.
 func postal(as []address) (best address, ok bool) {
 	for _, a := range as {
-		if a.primary {
+		if a.Primary {
 			return a, true
 		}
 	}
 	for _, a := range as {
-		if strings.EqualFold(a.typ, "work") {
+		if strings.EqualFold(a.Type, "work") {
 			return a, true
 		}
 	}

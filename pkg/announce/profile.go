@@ -81,7 +81,7 @@ func Names(v directory.View, u *directory.User) (given, family string, err error
 		return p.GivenName, p.FamilyName, err
 	}
 	a, err := attributesOf(u.Attributes)
-	return a.name.givenName, a.name.familyName, err
+	return a.Name.GivenName, a.Name.FamilyName, err
 }
 
 // namesPerson reports whether a mapping changes what Names returns.
@@ -99,12 +99,12 @@ func standard(u *directory.User) (public.User, error) {
 	return public.User{
 		Head: head(u.ID, u.Organization, u.Directory, 0), PreviousID: u.Previous, DirectoryProviderID: u.ExternalID, PreferredUsername: u.UserName,
 		Email: u.Address, Active: u.Active,
-		Name: a.wholeName(), GivenName: a.name.givenName, FamilyName: a.name.familyName, Nickname: a.nickName,
-		Title: a.title, UserType: a.userType,
-		Department: a.enterprise.department, Division: a.enterprise.division, CostCenter: a.enterprise.costCenter,
-		EmployeeID: a.enterprise.employeeNumber, Organization: a.enterprise.organization,
-		PhoneNumber: preferred(a.phoneNumbers, "work"), Picture: preferred(a.photos, "photo"), Profile: a.profileURL,
-		Language: a.preferredLanguage, Locale: a.languageTag(), Zoneinfo: a.timezone,
+		Name: a.wholeName(), GivenName: a.Name.GivenName, FamilyName: a.Name.FamilyName, Nickname: a.NickName,
+		Title: a.Title, UserType: a.UserType,
+		Department: a.Enterprise.Department, Division: a.Enterprise.Division, CostCenter: a.Enterprise.CostCenter,
+		EmployeeID: a.Enterprise.EmployeeNumber, Organization: a.Enterprise.Organization,
+		PhoneNumber: preferred(a.PhoneNumbers, "work"), Picture: preferred(a.Photos, "photo"), Profile: a.ProfileURL,
+		Language: a.PreferredLanguage, Locale: a.languageTag(), Zoneinfo: a.Timezone,
 		Address: a.address(), Manager: a.manager(),
 		Groups: []public.GroupRef{}, Roles: []public.RoleRef{}, CustomAttributes: map[string]any{}, RawAttributes: u.Attributes,
 	}, nil
@@ -114,20 +114,20 @@ func standard(u *directory.User) (public.User, error) {
 // together from its parts.
 func (a attributes) wholeName() string {
 	switch {
-	case a.displayName != "":
-		return a.displayName
-	case a.name.formatted != "":
-		return a.name.formatted
+	case a.DisplayName != "":
+		return a.DisplayName
+	case a.Name.Formatted != "":
+		return a.Name.Formatted
 	}
-	return strings.TrimSpace(a.name.givenName + " " + a.name.familyName)
+	return strings.TrimSpace(a.Name.GivenName + " " + a.Name.FamilyName)
 }
 
 // languageTag is the locale as a language tag (RFC 5646), also where a provider
 // sends the form of POSIX, en_US.
-func (a attributes) languageTag() string { return strings.ReplaceAll(a.locale, "_", "-") }
+func (a attributes) languageTag() string { return strings.ReplaceAll(a.Locale, "_", "-") }
 
 func (a attributes) manager() *public.ManagerRef {
-	m := public.ManagerRef{ID: a.enterprise.manager.value, Name: a.enterprise.manager.displayName}
+	m := public.ManagerRef{ID: a.Enterprise.Manager.Value, Name: a.Enterprise.Manager.DisplayName}
 	if m == (public.ManagerRef{}) {
 		return nil
 	}
@@ -137,13 +137,13 @@ func (a attributes) manager() *public.ManagerRef {
 // address is one postal address. Where it has no form as on an envelope, that is
 // put together from its parts.
 func (a attributes) address() *public.Address {
-	x, ok := postal(a.addresses)
+	x, ok := postal(a.Addresses)
 	if !ok {
 		return nil
 	}
 	p := public.Address{
-		Formatted: x.formatted, StreetAddress: x.streetAddress, Locality: x.locality,
-		Region: x.region, State: x.region, PostalCode: x.postalCode, Country: x.country,
+		Formatted: x.Formatted, StreetAddress: x.StreetAddress, Locality: x.Locality,
+		Region: x.Region, State: x.Region, PostalCode: x.PostalCode, Country: x.Country,
 	}
 	if p.Formatted == "" {
 		p.Formatted = lines(p.StreetAddress, words(p.Locality, p.Region, p.PostalCode), p.Country)

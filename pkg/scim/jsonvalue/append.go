@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Append appends a value as compact JSON, the members of objects in the order of
@@ -25,7 +27,7 @@ func Append(dst []byte, v any) ([]byte, error) {
 	case string:
 		return AppendText(dst, v), nil
 	case json.Number:
-		if end, err := numberEnd(v, 0); err != nil || end != len(v) {
+		if n := jsontext.Value(v); n.Kind() != jsontext.KindNumber || !n.IsValid() || n[0] <= ' ' || n[len(n)-1] <= ' ' {
 			return nil, fmt.Errorf("%d bytes of a number are none", len(v))
 		}
 		return append(dst, v...), nil

@@ -69,59 +69,6 @@ func compare(t testing.TB, text []byte) {
 	if want := "> " + written(t, want); string(b) != want {
 		t.Fatalf("%q is written as %s, want %s", text, b, want)
 	}
-	members(t, got, b[2:])
-}
-
-// members holds what is read of a document without reading all of it against its
-// value.
-func members(t testing.TB, v any, text []byte) {
-	t.Helper()
-	if _, isObject := v.(map[string]any); jsonvalue.IsObject(text) != isObject {
-		t.Fatalf("%q is an object: %v", text, !isObject)
-	}
-	for i := range text {
-		if jsonvalue.IsObject(text[:i]) {
-			t.Fatalf("the first %d bytes of %q are an object", i, text)
-		}
-	}
-	names := map[string]any{}
-	for name, value := range jsonvalue.Members(text) {
-		var s string
-		if err := json.Unmarshal([]byte(`"`+string(name)+`"`), &s); err != nil {
-			t.Fatalf("%q has a member %q: %v", text, name, err)
-		}
-		x, err := jsonvalue.Read(value, 1<<20)
-		if err != nil {
-			t.Fatalf("%q has a member with the value %q: %v", text, value, err)
-		}
-		names[s] = x
-	}
-	list := []any{}
-	for value := range jsonvalue.Elements(text) {
-		x, err := jsonvalue.Read(value, 1<<20)
-		if err != nil {
-			t.Fatalf("%q has an element %q: %v", text, value, err)
-		}
-		list = append(list, x)
-	}
-	wantNames, wantList := map[string]any{}, []any{}
-	switch v := v.(type) {
-	case map[string]any:
-		wantNames = v
-	case []any:
-		wantList = v
-	case string:
-		if s, ok := jsonvalue.Text(text); !ok || s != v {
-			t.Fatalf("%q is the string %q, %v; want %q", text, s, ok, v)
-		}
-	default:
-		if s, ok := jsonvalue.Text(text); ok {
-			t.Fatalf("%q is the string %q", text, s)
-		}
-	}
-	if !reflect.DeepEqual(wantNames, names) || !reflect.DeepEqual(wantList, list) {
-		t.Fatalf("%q has the members %v and the elements %v, want %v and %v", text, names, list, wantNames, wantList)
-	}
 }
 
 func TestStandard(t *testing.T) {
@@ -160,10 +107,6 @@ func FuzzRead(f *testing.F) {
 		// What encoding/json finds too deep, a test cannot compare.
 		if bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) < 1000 {
 			compare(t, text)
-		}
-		for range jsonvalue.Members(text) { // of anything it comes to an end
-		}
-		for range jsonvalue.Elements(text) {
 		}
 	})
 }

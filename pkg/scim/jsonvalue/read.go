@@ -5,17 +5,23 @@
 //	body, err = jsonvalue.Append(nil, v)
 //
 // It means by JSON exactly what encoding/json does, with UseNumber and without
-// HTML escaping, to which its tests hold it. It is here because every change of a
-// user is read and written several times on its way, and one pass without
-// reflection takes half of the time.
+// HTML escaping, to which its tests hold it; the tokens are those of jsontext, on
+// which the next encoding/json stands. It is here because every change of a user
+// is read and written several times on its way, and one pass without reflection
+// takes half of the time.
 //
 // What must not live here: what an attribute is (pkg/scim/schema).
 package jsonvalue
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"unicode/utf8"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // What keeps a text from being read. None says more, since bodies hold personal
@@ -28,252 +34,109 @@ var (
 	ErrTrailing = errors.New("the text goes on behind the value")
 )
 
+// reader is a decoder that is used again and again.
+type reader struct {
+	jsontext.Decoder
+	text bytes.Buffer
+}
+
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
 // Read returns the value that the text stands for, whose objects and lists nest
-// no deeper than depth. Of a name that an object has twice, the last value counts.
-// The value shares nothing with the text.
+// no deeper than depth, at most 10,000 levels. Of a name that an object has twice,
+// the last value counts. The value shares nothing with the text.
 //
 // Errors: ErrSyntax, ErrTruncated, ErrDepth, ErrTrailing.
 func Read(text []byte, depth int) (any, error) {
-	r := reader{text: text, depth: depth}
-	v, err := r.value()
+	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	defer readers.Put(r)
+	r.text = *bytes.NewBuffer(text)
+	defer func() { r.text = bytes.Buffer{} }() // which nobody else is to keep
+	r.Reset(&r.text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	v, err := r.value(depth)
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
-	if r.space(); r.at < len(text) {
+	if _, err := r.ReadToken(); !errors.Is(err, io.EOF) {
 		return v, ErrTrailing
 	}
 	return v, nil
 }
 
-type reader struct {
-	text  []byte
-	at    int
-	depth int // that is left
-}
-
-func (r *reader) space() { r.at = skipSpace(r.text, r.at) }
-
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// next returns the next character that is no space, without taking it.
-func (r *reader) next() (byte, error) {
-	if r.space(); r.at >= len(r.text) {
-		return 0, ErrTruncated
-	}
-	return r.text[r.at], nil
-}
-
-func (r *reader) value() (any, error) {
-	c, err := r.next()
-	if err != nil {
-		return nil, err
-	}
-	switch c {
-	case '"':
-		return r.string()
-	case '{':
-		return r.object()
-	case '[':
-		return r.list()
-	case 't':
-		return true, r.word("true")
-	case 'f':
-		return false, r.word("false")
-	case 'n':
-		return nil, r.word("null")
-	}
-	end, err := numberEnd(r.text, r.at)
-	if err != nil {
-		return nil, err
-	}
-	n := json.Number(r.text[r.at:end])
-	r.at = end
-	return n, nil
-}
-
-func (r *reader) word(w string) error {
-	rest := r.text[r.at:]
-	n := min(len(w), len(rest))
+func reason(err error) error {
 	switch {
-	case string(rest[:n]) != w[:n]:
-		return ErrSyntax
-	case n < len(w):
+	case errors.Is(err, ErrDepth):
+		return ErrDepth
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return ErrTruncated
 	}
-	r.at += n
-	return nil
+	return ErrSyntax
 }
 
-// enter takes the character that opens an object or a list, and reports whether
-// the one that closes it follows at once.
-func (r *reader) enter(closing byte) (empty bool, err error) {
-	if r.depth == 0 {
-		return false, ErrDepth
+func (r *reader) value(depth int) (any, error) {
+	switch r.PeekKind() { //nolint:exhaustive // the rest is one token
+	case jsontext.KindBeginObject:
+		return r.object(depth)
+	case jsontext.KindBeginArray:
+		return r.list(depth)
 	}
-	r.depth--
-	r.at++
-	c, err := r.next()
-	if err != nil || c != closing {
-		return false, err
+	t, err := r.ReadToken()
+	if err != nil {
+		return nil, err
 	}
-	r.leave()
-	return true, nil
-}
-
-func (r *reader) leave() {
-	r.depth++
-	r.at++
-}
-
-// more takes the comma before another element, or the character that ends it all.
-func (r *reader) more(closing byte) (bool, error) {
-	switch c, err := r.next(); {
-	case err != nil:
-		return false, err
-	case c == ',':
-		r.at++
-		return true, nil
-	case c == closing:
-		r.leave()
-		return false, nil
+	switch t.Kind() { //nolint:exhaustive // the rest is refused
+	case jsontext.KindNull:
+		return nil, nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return t.Bool(), nil
+	case jsontext.KindString:
+		return t.String(), nil
+	case jsontext.KindNumber:
+		return json.Number(t.String()), nil
 	}
-	return false, ErrSyntax
+	return nil, fmt.Errorf("an unexpected %v", t.Kind()) // the end of what did not begin
 }
 
-func (r *reader) object() (map[string]any, error) {
+// enter takes the token that opens an object or a list.
+func (r *reader) enter(depth int) error {
+	if depth == 0 {
+		return ErrDepth
+	}
+	_, err := r.ReadToken()
+	return err
+}
+
+func (r *reader) object(depth int) (map[string]any, error) {
+	if err := r.enter(depth); err != nil {
+		return nil, err
+	}
 	m := map[string]any{}
-	empty, err := r.enter('}')
-	for more := !empty; more && err == nil; more, err = r.more('}') {
-		name, err := r.name()
+	for r.PeekKind() != jsontext.KindEndObject {
+		name, err := r.ReadToken()
 		if err != nil {
 			return nil, err
 		}
-		if m[name], err = r.value(); err != nil {
+		key := name.String() // the token is gone with the next
+		if m[key], err = r.value(depth - 1); err != nil {
 			return nil, err
 		}
 	}
+	_, err := r.ReadToken()
 	return m, err
 }
 
-// name reads a member's name and the colon behind it.
-func (r *reader) name() (string, error) {
-	c, err := r.next()
-	if err == nil && c != '"' {
-		err = ErrSyntax
+func (r *reader) list(depth int) ([]any, error) {
+	if err := r.enter(depth); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return "", err
-	}
-	name, err := r.string()
-	if err != nil {
-		return "", err
-	}
-	if c, err = r.next(); err == nil && c != ':' {
-		err = ErrSyntax
-	}
-	r.at++
-	return name, err
-}
-
-func (r *reader) list() ([]any, error) {
 	list := []any{}
-	empty, err := r.enter(']')
-	for more := !empty; more && err == nil; more, err = r.more(']') {
-		v, err := r.value()
+	for r.PeekKind() != jsontext.KindEndArray {
+		v, err := r.value(depth - 1)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, v)
 	}
+	_, err := r.ReadToken()
 	return list, err
-}
-
-func (r *reader) string() (string, error) {
-	end := stringEnd(r.text, r.at)
-	if end < 0 {
-		return "", ErrTruncated
-	}
-	s, ok := Text(r.text[r.at:end])
-	if !ok {
-		return "", ErrSyntax
-	}
-	r.at = end
-	return s, nil
-}
-
-// stringEnd returns the index behind the string that begins at i, -1 if it does
-// not end.
-func stringEnd(b []byte, i int) int {
-	for i++; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return -1
-}
-
-// Text returns the string that a text stands for; ok is false if it stands for
-// none.
-func Text(text []byte) (s string, ok bool) {
-	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
-		return "", false
-	}
-	inside := text[1 : len(text)-1]
-	ascii := true
-	for _, c := range inside {
-		if c < ' ' || c == '"' || c == '\\' {
-			err := json.Unmarshal(text, &s)
-			return s, err == nil
-		}
-		ascii = ascii && c < utf8.RuneSelf
-	}
-	if !ascii && !utf8.Valid(inside) {
-		err := json.Unmarshal(text, &s)
-		return s, err == nil
-	}
-	return string(inside), true
-}
-
-// numberEnd returns the index behind the number that begins at i.
-func numberEnd[T ~string | ~[]byte](b T, i int) (int, error) {
-	if i < len(b) && b[i] == '-' {
-		i++
-	}
-	digits := func() bool {
-		from := i
-		for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-			i++
-		}
-		return i > from
-	}
-	from := i
-	ok := digits()
-	if ok && b[from] == '0' {
-		i = from + 1 // nothing belongs to a leading 0
-	}
-	if ok && i < len(b) && b[i] == '.' {
-		i++
-		ok = digits()
-	}
-	if ok && i < len(b) && (b[i] == 'e' || b[i] == 'E') {
-		if i++; i < len(b) && (b[i] == '+' || b[i] == '-') {
-			i++
-		}
-		ok = digits()
-	}
-	switch {
-	case ok:
-		return i, nil
-	case i == len(b):
-		return 0, ErrTruncated
-	}
-	return 0, ErrSyntax
 }
