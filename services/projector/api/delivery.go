@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/rollcallhq/rollcall/events/public"
 	rollcallv1 "github.com/rollcallhq/rollcall/pkg/api/gen/rollcall/v1"
 	"github.com/rollcallhq/rollcall/pkg/directory"
 	"github.com/rollcallhq/rollcall/pkg/fault"
@@ -129,6 +131,12 @@ func (s *endpointService) ListDeliveries(ctx context.Context, r *rollcallv1.List
 	until, untilErr := timeOf("until", r.GetUntil())
 	if err := first(checkID("endpoint_id", r.GetEndpointId(), "", maxID), sizeErr, tokenErr, statusErr, sinceErr, untilErr); err != nil {
 		return nil, err
+	}
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return nil, fault.New(fault.Invalid, "since must be before until.")
+	}
+	if typ := r.GetEventType(); typ != "" && !slices.Contains(public.Types(), public.Type(typ)) {
+		return nil, fault.New(fault.Invalid, "event_type: %.60q is no type of event.", typ)
 	}
 	if err := s.recorded(ctx, r.GetEndpointId()); err != nil {
 		return nil, err
