@@ -99,3 +99,17 @@ func TestProbe_testEvent(t *testing.T) {
 	until(t, "it is tried although the circuit is open", func() bool { return rc.ids()[last] == 1 })
 	until(t, "everything is delivered", func() bool { s := d.Stats(); return s.Delivered == 4 && s.Open == 0 })
 }
+
+// Whoever changes the URL sees at once whether it helped, also while the circuit
+// is closed.
+func TestProbe_newURL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, natslog.Sizes{})
+	bad, good := w.receiver("whe_1", always(http.StatusInternalServerError)), w.receiver("whe_1", nil)
+	w.endpoint("whe_1", bad.URL, "*")
+	d := w.worker(withLadder(t, "0s,24h"))
+	w.publish("org_1", userUpdated, "diruser_1", "diruser_2", "diruser_1")
+	until(t, "three wait", func() bool { s := d.Stats(); return s.Failed == 2 && s.Waiting == 3 && s.Open == 0 })
+	w.configure("whe_1", good.URL, true, "*")
+	until(t, "all are delivered", func() bool { return d.Stats().Delivered == 3 && good.count() == 3 })
+}

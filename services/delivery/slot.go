@@ -125,10 +125,14 @@ func (s *slot) install(id string, ep *endpoint) {
 		l.arm() // what waited behind others need not any more
 	}
 	if s.begun && old != nil && (ep.Enabled && !old.Enabled || ep.URL != old.URL) {
-		// Somebody did something about it: see at once whether it helped.
+		// Somebody did something about it: see at once whether it helped, with the
+		// first alone while nothing else may be tried.
 		l.arm()
-		if first, ok := s.state.First(id); ok && l.open {
-			l.again = append(l.again, first.Seq)
+		waiting, _ := s.state.Waiting(id) // memory does not fail
+		for i, d := range waiting {
+			if i == 0 || !l.open {
+				l.again = append(l.again, d.Seq)
+			}
 		}
 	}
 	l.followReplays()

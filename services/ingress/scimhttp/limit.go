@@ -1,6 +1,7 @@
 package scimhttp
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -45,7 +46,7 @@ func (l *limiter) take(dir string, n int, now time.Time) error {
 	b := l.bucket(dir, now)
 	if b.left < 1 {
 		after := time.Duration((1 - b.left) / l.rate * float64(time.Second))
-		return &busy{fault.New(fault.TooManyRequests, "This directory sends more than %g operations a second. Try again in %.1f seconds.", l.rate, after.Seconds()), after}
+		return &busy{fault.New(fault.TooManyRequests, "This directory sends more than %g operations a second. Try again in %d s.", l.rate, max(1, int(math.Ceil(after.Seconds())))), after}
 	}
 	b.left -= float64(n)
 	return nil
