@@ -81,6 +81,9 @@ func (o Options) CheckURL(raw string) error {
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && o.allows(a) && u.Scheme == "https" {
 		return nil
 	}
+	if local(u.Hostname()) && u.Scheme == "https" && (o.allows(netip.AddrFrom4([4]byte{127, 0, 0, 1})) || o.allows(netip.IPv6Loopback())) {
+		return nil // which of them it is shows at the connection
+	}
 	return CheckURL(raw, false)
 }
 

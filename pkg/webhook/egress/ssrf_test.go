@@ -143,6 +143,18 @@ func TestPost_refusesTricks(t *testing.T) {
 func TestOptions_allow(t *testing.T) {
 	t.Parallel()
 	o := egress.Options{Allow: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd00:1::/32")}}
+	here := egress.Options{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	for raw, want := range map[string]bool{
+		"https://localhost:8443/": true, "https://receiver.localhost/": true, "https://127.0.0.1/": true,
+		"http://localhost/": false, "https://u@localhost/": false, "https://10.1.2.3/": false, "https://[::1]/": false,
+	} {
+		if err := here.CheckURL(raw); (err == nil) != want {
+			t.Errorf("with loopback, %s: %v", raw, err)
+		}
+	}
+	if err := here.CheckURL("https://10.1.2.3/"); err == nil || !strings.Contains(err.Error(), "--webhook-allow-cidr") {
+		t.Errorf("a private address: %v", err)
+	}
 	for raw, want := range map[string]bool{
 		"https://10.1.2.3/": true, "https://[fd00:1::5]/": true, "https://[::ffff:10.1.2.3]/": true, "https://example.com/": true,
 		"https://10.2.0.1/": false, "https://127.0.0.1/": false, "http://10.1.2.3/": false, "https://u@10.1.2.3/": false, "https://localhost/": false,

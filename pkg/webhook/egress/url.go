@@ -61,7 +61,7 @@ func parse(raw string, insecure bool) (*url.URL, error) {
 		return u, nil
 	}
 	if err := checkHost(ascii); err != nil {
-		return nil, fault.New(fault.Invalid, "The webhook URL cannot be used: %v. (--webhook-insecure lifts this in development.)", err)
+		return nil, fault.New(fault.Invalid, "The webhook URL cannot be used: %v. --webhook-allow-cidr of the server makes receivers of a private network possible, --webhook-insecure all in development.", err)
 	}
 	return u, nil
 }
@@ -103,9 +103,15 @@ func checkHost(host string) error {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return CheckAddr(a)
 	}
-	name := strings.TrimSuffix(strings.ToLower(host), ".")
-	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
+	if local(host) {
 		return &RefusedError{Reason: "loopback"}
 	}
 	return nil
+}
+
+// local reports whether a name is one that always means this machine (RFC 6761
+// section 6.3).
+func local(host string) bool {
+	name := strings.TrimSuffix(strings.ToLower(host), ".")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
