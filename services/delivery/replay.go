@@ -98,12 +98,7 @@ func newReplaying(row *directory.Replay) *replaying {
 	return r
 }
 
-func (r *replaying) nudge() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
+func (r *replaying) nudge() { nudge(r.wake) }
 
 // pause waits until something happened, or a while, and reports whether to go on.
 func (r *replaying) pause(ctx context.Context) bool {
