@@ -10,8 +10,14 @@ import (
 	"github.com/rollcallhq/rollcall/pkg/attempts"
 )
 
-// queueSize is how many events wait in memory for one endpoint.
-const queueSize = 64
+const (
+	// queueSize is how many events wait in memory for one endpoint.
+	queueSize = 64
+	// burst is how many do while the endpoint is fed and answers: a moment's crowd
+	// is no reason to read the stream for it alone. Those are the same events in
+	// memory for all endpoints.
+	burst = 512
+)
 
 // lane is one endpoint at work. Everything in it is guarded by its slot's lock.
 type lane struct {
@@ -108,7 +114,12 @@ func (l *lane) restore(row attempts.Endpoint) {
 }
 
 // room reports whether the queue takes another event.
-func (l *lane) room() bool { return len(l.queue) < queueSize }
+func (l *lane) room() bool {
+	if l.fed != nil && l.failures == 0 {
+		return len(l.queue) < burst
+	}
+	return len(l.queue) < queueSize
+}
 
 // end gives up what the lane has in hand, and takes no more.
 func (l *lane) end() {
