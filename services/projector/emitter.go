@@ -46,12 +46,15 @@ type emitter struct {
 	// upTo is the number of the last event known to be in EVENTS.
 	upTo   atomic.Uint64
 	synced chan struct{} // closed once upTo was read from the stream
+	// awaited counts those who wait for EVENTS.
+	awaited atomic.Int32
 	// failure is why nothing can be emitted until an operator acts.
 	failure atomic.Pointer[error]
 
 	// Only run uses these.
-	last    uint64   // EVENTS' last sequence, without what is on its way
-	flights []flight // what is on its way, in order, behind upTo
+	last    uint64    // EVENTS' last sequence, without what is on its way
+	flights []flight  // what is on its way, in order, behind upTo
+	batched time.Time // when the last batch was stored
 	trimmed time.Time
 
 	mu      sync.Mutex
@@ -118,6 +121,9 @@ func (e *emitter) idle(ctx context.Context, patience time.Duration) {
 		last = max(last, e.waiting[n-1].number)
 	}
 	e.mu.Unlock()
+	e.awaited.Add(1)
+	defer e.awaited.Add(-1)
+	e.nudge()
 	end := time.NewTimer(patience)
 	defer end.Stop()
 	look := time.NewTicker(lookEvery)
@@ -256,7 +262,11 @@ func (e *emitter) send(ctx context.Context) error {
 		case len(ms) == 0 && len(e.flights) == 0:
 			err = e.wait(ctx)
 		case len(ms) >= batchFrom && len(e.flights) == 0:
-			err = e.batch(ctx, ms)
+			if rest := e.gathers(len(ms)); rest > 0 {
+				err = e.gather(ctx, rest)
+			} else {
+				err = e.batch(ctx, ms)
+			}
 		case len(ms) >= batchFrom || room == 0:
 			err = e.land(ctx, nil)
 		case len(ms) == 0:
@@ -268,6 +278,28 @@ func (e *emitter) send(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// gathers returns how long the next batch, of which so many messages wait, gathers
+// still.
+func (e *emitter) gathers(waiting int) time.Duration {
+	if waiting >= maxPublish || e.awaited.Load() > 0 {
+		return 0
+	}
+	return time.Until(e.batched.Add(gatherBatch))
+}
+
+// gather waits that long, or until something is handed over or waited for.
+func (e *emitter) gather(ctx context.Context, rest time.Duration) error {
+	t := time.NewTimer(rest)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+	case <-e.more:
+	}
+	return nil
 }
 
 // appended notes that EVENTS holds everything up to a message, at a sequence, and

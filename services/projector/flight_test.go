@@ -139,3 +139,45 @@ func TestEmitter_abandon(t *testing.T) {
 		}
 	})
 }
+
+// TestEmitter_gathers rests behind a batch, but not when the next is full or
+// somebody waits for it.
+func TestEmitter_gathers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := newEmitter(nil, nil, nil, 0, slog.New(slog.DiscardHandler))
+		if got := e.gathers(batchFrom); got > 0 {
+			t.Errorf("the first batch gathers for %v", got)
+		}
+		e.batched = time.Now()
+		time.Sleep(gatherBatch / 5)
+		if got, want := e.gathers(batchFrom), gatherBatch*4/5; got != want {
+			t.Errorf("the next gathers for %v, want %v", got, want)
+		}
+		if got := e.gathers(maxPublish); got != 0 {
+			t.Errorf("a full one gathers for %v", got)
+		}
+		began := time.Now()
+		if err := e.gather(t.Context(), e.gathers(batchFrom)); err != nil || time.Since(began) != gatherBatch*4/5 || e.gathers(batchFrom) > 0 {
+			t.Errorf("it gathered for %v, %v", time.Since(began), err)
+		}
+		e.batched = time.Now()
+		e.upTo.Store(1)
+		e.offer([]message{{number: 2}})
+		<-e.more
+		ctx, cancel := context.WithCancel(t.Context())
+		waited := make(chan struct{})
+		go func() {
+			defer close(waited)
+			e.idle(ctx, time.Minute)
+		}()
+		if err := e.gather(t.Context(), gatherBatch); err != nil || e.gathers(batchFrom) != 0 {
+			t.Errorf("when somebody waits for EVENTS it gathers for %v, %v", e.gathers(batchFrom), err)
+		}
+		cancel()
+		<-waited
+		if got := e.gathers(batchFrom); got <= 0 {
+			t.Error("it does not gather when nobody waits any more")
+		}
+	})
+}
