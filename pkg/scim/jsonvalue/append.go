@@ -25,7 +25,7 @@ func Append(dst []byte, v any) ([]byte, error) {
 		}
 		return append(dst, "false"...), nil
 	case string:
-		return AppendText(dst, v), nil
+		return appendText(dst, v), nil
 	case json.Number:
 		if n := jsontext.Value(v); n.Kind() != jsontext.KindNumber || !n.IsValid() || n[0] <= ' ' || n[len(n)-1] <= ' ' {
 			return nil, fmt.Errorf("%d bytes of a number are none", len(v))
@@ -56,17 +56,13 @@ func appendList(dst []byte, list []any) (_ []byte, err error) {
 func appendObject(dst []byte, m map[string]any) (_ []byte, err error) {
 	const usual = 16
 	var room [usual]string
-	names := room[:0]
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := appendNames(room[:0], m)
 	dst = append(dst, '{')
 	for i, name := range names {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(AppendText(dst, name), ':')
+		dst = append(appendText(dst, name), ':')
 		if dst, err = Append(dst, m[name]); err != nil {
 			return nil, err
 		}
@@ -76,7 +72,10 @@ func appendObject(dst []byte, m map[string]any) (_ []byte, err error) {
 
 // Names returns the names of an object's members in their order.
 func Names[V any](m map[string]V) []string {
-	names := make([]string, 0, len(m))
+	return appendNames(make([]string, 0, len(m)), m)
+}
+
+func appendNames[V any](names []string, m map[string]V) []string {
 	for name := range m {
 		names = append(names, name)
 	}
@@ -84,8 +83,8 @@ func Names[V any](m map[string]V) []string {
 	return names
 }
 
-// AppendText appends a string as JSON. Bytes that are no UTF-8 become U+FFFD.
-func AppendText(dst []byte, s string) []byte {
+// appendText appends a string as JSON. Bytes that are no UTF-8 become U+FFFD.
+func appendText(dst []byte, s string) []byte {
 	if plain(s) {
 		dst = append(dst, '"')
 		dst = append(dst, s...)

@@ -49,9 +49,13 @@ var readers = sync.Pool{New: func() any { return new(reader) }}
 // Errors: ErrSyntax, ErrTruncated, ErrDepth, ErrTrailing.
 func Read(text []byte, depth int) (any, error) {
 	r := readers.Get().(*reader) //nolint:errcheck,forcetypeassert // the pool holds nothing else
-	defer readers.Put(r)
+	defer func() {
+		// The decoder reads the text in place, and the pool is not to keep a body.
+		r.text = bytes.Buffer{}
+		r.Reset(&r.text)
+		readers.Put(r)
+	}()
 	r.text = *bytes.NewBuffer(text)
-	defer func() { r.text = bytes.Buffer{} }() // which nobody else is to keep
 	r.Reset(&r.text, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	v, err := r.value(depth)
 	if err != nil {
