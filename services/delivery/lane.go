@@ -220,7 +220,7 @@ func (l *lane) pump() {
 		}
 		l.again = l.again[1:]
 		if ok {
-			l.fly(&flight{lane: l, seq: seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
+			l.flyAgain(d)
 		}
 	}
 	// What is about a resource of which an attempt is under way waits for that one,
@@ -254,11 +254,22 @@ func (l *lane) pump() {
 		if !l.admitted() || !l.slot.w.tokens.take(l) {
 			break
 		}
-		l.queue = slices.Delete(l.queue, i, i+1)
-		l.unsettled[e.seq] = struct{}{}
-		l.fly(&flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: resource, attempt: 1, replay: e.replay, event: e})
+		l.flyFirst(i)
 	}
 	l.refill()
+}
+
+// flyFirst begins the first attempt of the event at a place in the queue.
+func (l *lane) flyFirst(i int) {
+	e := l.queue[i]
+	l.queue = slices.Delete(l.queue, i, i+1)
+	l.unsettled[e.seq] = struct{}{}
+	l.fly(&flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: e.resource(), attempt: 1, replay: e.replay, event: e})
+}
+
+// flyAgain begins the next attempt of a delivery.
+func (l *lane) flyAgain(d attempts.Delivery) {
+	l.fly(&flight{lane: l, seq: d.Seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
 }
 
 // first reports whether the first attempt of an event has to wait: behind an

@@ -47,10 +47,8 @@ func (l *lane) probe(now time.Time, thorough bool) {
 	})
 	switch {
 	case i >= 0 && l.waiting < MaxWaiting:
-		if e := l.queue[i]; l.admitted() && l.slot.w.tokens.take(l) {
-			l.queue = slices.Delete(l.queue, i, i+1)
-			l.unsettled[e.seq] = struct{}{}
-			l.fly(&flight{lane: l, seq: e.seq, id: e.id, typ: e.typ, resource: e.resource(), attempt: 1, replay: e.replay, event: e})
+		if l.admitted() && l.slot.w.tokens.take(l) {
+			l.flyFirst(i)
 		}
 		return
 	case !rested:
@@ -64,7 +62,7 @@ func (l *lane) probe(now time.Time, thorough bool) {
 		return
 	}
 	if d, ok := l.overdue(now); ok && l.admitted() && l.slot.w.tokens.take(l) {
-		l.fly(&flight{lane: l, seq: d.Seq, id: d.EventID, typ: d.EventType, resource: d.Resource, attempt: d.Attempts + 1, replay: d.Replay})
+		l.flyAgain(d)
 	}
 }
 
